@@ -1,0 +1,1 @@
+"""The machines: reasoning patterns as LangGraph state machines, one file each."""

@@ -1,0 +1,15 @@
+"""The machines that there are, each imported on first use."""
+
+from importlib import import_module
+
+from agents.contract import Machine
+
+MACHINES: tuple[str, ...] = ("stepwise", "reflection", "react")
+
+
+def load(name: str) -> Machine:
+    """The machine of that name. Raises KeyError for a name that is not in MACHINES."""
+    if name not in MACHINES:
+        raise KeyError(name)
+    machine: Machine = import_module(f"agents.{name}").MACHINE
+    return machine

@@ -1,0 +1,111 @@
+"""What a machine is: its options, its graph, and the Bench through which its nodes reach the world."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar
+
+from langchain_core.messages import BaseMessage
+from langgraph.graph import StateGraph
+from pydantic import BaseModel, ConfigDict
+
+Role = Literal["generator", "critic", "tool", "thinking", "none"]
+Feedback = Literal["gold", "tool", "critic", "self", "none"]
+
+
+class Options(BaseModel):
+    """A machine's options: every field bounded and described, since the form is made from them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Call(BaseModel):
+    """A tool call that the model made."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class Answer(BaseModel):
+    """A model's answer to `Bench.ask`. `confidence` is the mean token probability (0 to 1) where it is known."""
+
+    call_id: str
+    text: str
+    thinking: str = ""
+    parsed: Any = None
+    tool_calls: list[Call] = []
+    finish_reason: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    confidence: float | None = None
+
+
+class Observation(BaseModel):
+    """What a tool said; with `error` the sentence says what was wrong."""
+
+    text: str
+    error: bool = False
+
+
+class Bench(Protocol):
+    """What a node may ask of the world. Everything that happens here is on the run's log."""
+
+    @property
+    def options(self) -> Any:
+        """The machine's own Options."""
+
+    async def ask(
+        self,
+        role: str,
+        messages: Sequence[BaseMessage],
+        *,
+        schema: type[BaseModel] | None = None,
+        tools: Sequence[str] = (),
+        stop: Sequence[str] = (),
+        max_tokens: int | None = None,
+    ) -> Answer:
+        """Stream a model's answer and return it. With `schema`, `parsed` is a valid instance or StructuredOutputError is raised."""
+
+    async def call(self, tool: str, arguments: dict[str, Any]) -> Observation:
+        """Run a tool. A tool's failure, an unknown tool and bad arguments are observations."""
+
+    def prompt(self, role: str, **variables: object) -> str:
+        """The run's own version of a role's prompt, filled."""
+
+    def describe_tools(self, names: Sequence[str]) -> str:
+        """The tools as text for a prompt: one line each with name, description and arguments."""
+
+    def card(self, title: str, content: str, *, answer: Answer | None = None, **data: Any) -> None:
+        """Put a step card on the log; with `answer` it is that call's card."""
+
+    def decide(self, edge: str, reason: str) -> None:
+        """Say why a router goes to `edge`."""
+
+    def warn(self, code: str, message: str, hint: str = "") -> None:
+        """Tell the person something."""
+
+
+MachineOptions = TypeVar("MachineOptions", bound=Options)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A reasoning pattern as a state machine.
+
+    `build` returns the graph uncompiled. `begin(question)` is its first state. The state's `answer` is the answer;
+    a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role, and so its colour.
+    """
+
+    name: str
+    title: str
+    summary: str
+    source: str
+    source_url: str
+    options: type[Options]
+    build: Callable[[], StateGraph[Any, Any, Any, Any]]
+    begin: Callable[[str], dict[str, Any]]
+    nodes: Mapping[str, Role]
+    feedback: Feedback = "none"
+    temperature: float = 0.7
+    max_tokens: int = 1024
+    examples: Sequence[str] = field(default_factory=tuple)

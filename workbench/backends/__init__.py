@@ -1,0 +1,1 @@
+"""The places where models run, one file each."""

@@ -1,0 +1,161 @@
+"""The contract of a backend: list models, stream a chat as typed parts, report what it cost."""
+
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workbench.events import Channel, ToolCall
+
+Capability = Literal["schema", "tools", "thinking", "logprobs", "seed"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ModelInfo(_Frozen):
+    """A model as its backend describes it. Sizes in bytes and tokens, None where the backend does not tell."""
+
+    name: str
+    size: int | None = None
+    context_window: int | None = None
+    capabilities: frozenset[Capability] = frozenset()
+    digest: str = ""
+    family: str = ""
+    parameters: str = ""
+    quantisation: str = ""
+    loaded: bool | None = None
+    installed: bool = True
+
+
+class BackendStatus(_Frozen):
+    """Whether a backend can be used now; if not, why, and what to do."""
+
+    ready: bool
+    detail: str
+    hint: str = ""
+
+
+class Message(_Frozen):
+    """A chat message. `tool_calls` on assistant messages, `tool_call_id` and `name` on tool messages."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
+
+
+class ToolSpec(_Frozen):
+    """A tool as a model is told of it; `parameters` is a JSON schema of an object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class ChatRequest(_Frozen):
+    """One call. None leaves the backend's default; `json_schema` constrains the answer; `top_logprobs` 0 asks for none."""
+
+    model: str
+    messages: tuple[Message, ...]
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    json_schema: dict[str, Any] | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    top_logprobs: int = Field(0, ge=0, le=20)
+    context_window: int | None = None
+    think: bool | None = None
+
+
+class TokenLogprob(_Frozen):
+    """A generated token's natural-log probability and its likeliest alternatives (token, logprob)."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+class TextPart(_Frozen):
+    """A piece of text as it arrives."""
+
+    text: str
+    channel: Channel = "text"
+
+
+class ReadingPart(_Frozen):
+    """How far the prompt has been read, in tokens."""
+
+    read: int
+    cached: int
+    total: int
+
+
+class LoadingPart(_Frozen):
+    """The backend fetches (bytes) or loads the model before it can answer."""
+
+    stage: Literal["fetch", "load"]
+    done: int = 0
+    total: int = 0
+
+
+class AnswerPart(_Frozen):
+    """The last part of every complete stream. Seconds and tokens; None where the backend does not tell."""
+
+    text: str
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: FinishReason = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    load_seconds: float | None = None
+    prefill_seconds: float | None = None
+    decode_seconds: float | None = None
+    first_token_seconds: float | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
+
+
+Part = TextPart | ReadingPart | LoadingPart | AnswerPart
+
+
+class Backend(Protocol):
+    """A place where models run. All coroutines belong to the engine's event loop.
+
+    Errors: every method raises only errors of `workbench.errors`. `chat` ends with exactly one AnswerPart or raises;
+    a stream cut short raises StreamBroken. Closing the iterator (or cancelling the task) closes the connection.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @property
+    def slots(self) -> int | None:
+        """How many calls may run at once; None when the backend queues by itself."""
+
+    @property
+    def default_model(self) -> str:
+        """The model that is chosen when the person has chosen none; empty when unknown."""
+
+    async def status(self) -> BackendStatus:
+        """Whether the backend can be used now. Never raises."""
+
+    async def models(self) -> list[ModelInfo]:
+        """The models there are."""
+
+    async def model(self, name: str) -> ModelInfo:
+        """One model. Raises ModelMissing."""
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        """Tokens of the prompt by the model's own tokenizer; None where the backend cannot tell without answering."""
+
+    def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
+        """Stream one answer."""
+
+    async def close(self) -> None:
+        """Let go of connections and child processes."""

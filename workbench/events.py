@@ -1,0 +1,618 @@
+"""The events of a run and the fold over them: whatever a person sees of a run is computed here from its log."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Channel = Literal["text", "thinking", "tool"]
+Status = Literal["running", "answered", "stopped", "limit", "failed"]
+Feedback = Literal["gold", "tool", "critic", "self", "none"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Event(_Frozen):
+    """What every event has: its run, its place in the log (0, 1, 2, ... without a gap), seconds since the run began."""
+
+    run_id: str
+    seq: int
+    at: float
+
+
+class GraphNode(_Frozen):
+    """A node of the state machine; `role` chooses its colour: generator, critic, tool, thinking or none."""
+
+    name: str
+    role: str = "none"
+
+
+class GraphEdge(_Frozen):
+    """An edge of the state machine; `conditional` when a router chooses it."""
+
+    source: str
+    target: str
+    conditional: bool = False
+
+
+class Graph(_Frozen):
+    """The state machine as it was when the run began. `__start__` and `__end__` are its ends."""
+
+    nodes: tuple[GraphNode, ...] = ()
+    edges: tuple[GraphEdge, ...] = ()
+
+
+class ErrorInfo(_Frozen):
+    """An error as the log keeps it: code, cause, next action."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class ToolCall(_Frozen):
+    """A tool call that a model made."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class LowToken(_Frozen):
+    """One of the tokens that the model was least sure of; `position` counts tokens of the answer from 0."""
+
+    token: str
+    logprob: float
+    position: int
+
+
+class Totals(_Frozen):
+    """What a run cost: tokens and seconds."""
+
+    calls: int = 0
+    tool_calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    seconds: float = 0.0
+
+
+class RunStarted(Event):
+    """The whole request and everything that would be needed to run it again."""
+
+    kind: Literal["run_started"] = "run_started"
+    request: dict[str, Any]
+    machine_title: str
+    graph: Graph
+    created_at: str
+    model_digest: str = ""
+    context_window: int | None = None
+    prompts: dict[str, str] = Field(default_factory=dict, description="role -> content hash of the template used")
+    version: str = ""
+    parent_run: str | None = None
+    parent_seq: int | None = None
+
+
+class NodeStarted(Event):
+    """A node began; `step` is the superstep, counted from 1."""
+
+    kind: Literal["node_started"] = "node_started"
+    node: str
+    step: int
+    attempt: int = 1
+
+
+class NodeFinished(Event):
+    """A node ended: what it changed in the state, in brief, and the checkpoint that holds it."""
+
+    kind: Literal["node_finished"] = "node_finished"
+    node: str
+    step: int
+    attempt: int = 1
+    changed: dict[str, str] = Field(default_factory=dict)
+    checkpoint_id: str = ""
+    seconds: float = 0.0
+
+
+class ModelCalled(Event):
+    """A model was asked: the messages exactly as sent, and with what parameters."""
+
+    kind: Literal["model_called"] = "model_called"
+    call_id: str
+    node: str
+    step: int
+    role: str
+    messages: tuple[dict[str, Any], ...]
+    parameters: dict[str, Any]
+    prompt_estimate: int | None = None
+    context_window: int | None = None
+
+
+class Queued(Event):
+    """The call waits for a free slot; `position` 1 is next, 0 means that it has its slot."""
+
+    kind: Literal["queued"] = "queued"
+    call_id: str
+    position: int
+
+
+class Loading(Event):
+    """The backend makes itself ready: fetching (bytes done of total) or loading the model."""
+
+    kind: Literal["loading"] = "loading"
+    call_id: str
+    stage: Literal["fetch", "load"]
+    done: int = 0
+    total: int = 0
+
+
+class Reading(Event):
+    """The model reads its prompt: tokens read so far, how many of them came from its cache, and in all."""
+
+    kind: Literal["reading"] = "reading"
+    call_id: str
+    read: int
+    cached: int
+    total: int
+
+
+class Delta(Event):
+    """A piece of what the model writes."""
+
+    kind: Literal["delta"] = "delta"
+    call_id: str
+    channel: Channel
+    text: str
+
+
+class ModelAnswered(Event):
+    """The model's whole answer and what it cost. Seconds; None where the backend does not tell."""
+
+    kind: Literal["model_answered"] = "model_answered"
+    call_id: str
+    text: str
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    parsed: dict[str, Any] | None = None
+    finish_reason: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    load_seconds: float | None = None
+    prefill_seconds: float | None = None
+    decode_seconds: float | None = None
+    first_token_seconds: float | None = None
+    mean_logprob: float | None = None
+    perplexity: float | None = None
+    lowest_tokens: tuple[LowToken, ...] = ()
+
+
+class CallFailed(Event):
+    """A model call ended without an answer; what had arrived stays in its deltas."""
+
+    kind: Literal["call_failed"] = "call_failed"
+    call_id: str
+    error: ErrorInfo
+
+
+class ToolCalled(Event):
+    """A tool was called."""
+
+    kind: Literal["tool_called"] = "tool_called"
+    tool_id: str
+    node: str
+    step: int
+    name: str
+    arguments: dict[str, Any]
+
+
+class ToolAnswered(Event):
+    """A tool's result, or the error that the model is told."""
+
+    kind: Literal["tool_answered"] = "tool_answered"
+    tool_id: str
+    result: str
+    error: bool = False
+    seconds: float = 0.0
+
+
+class Card(Event):
+    """One step of the reasoning as the machine names it. With `call_id` it is that call's card; else a card of its own."""
+
+    kind: Literal["card"] = "card"
+    node: str
+    step: int
+    title: str
+    content: str
+    call_id: str | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+    confidence: float | None = None
+
+
+class Decision(Event):
+    """A router chose the edge from `node` to `edge`, and why."""
+
+    kind: Literal["decision"] = "decision"
+    node: str
+    edge: str
+    reason: str
+
+
+class Retried(Event):
+    """Something failed and is tried again: attempt number (the first retry is 2), what the model was told, seconds waited."""
+
+    kind: Literal["retried"] = "retried"
+    call_id: str
+    error: ErrorInfo
+    attempt: int
+    told: str = ""
+    waited: float = 0.0
+
+
+class Paused(Event):
+    """The run waits for the person."""
+
+    kind: Literal["paused"] = "paused"
+    node: str
+    reason: str
+
+
+class Resumed(Event):
+    """The run goes on; `changed` says what the person changed."""
+
+    kind: Literal["resumed"] = "resumed"
+    node: str
+    changed: dict[str, Any] = Field(default_factory=dict)
+
+
+class Warned(Event):
+    """Something that the person should know, and what to do."""
+
+    kind: Literal["warning"] = "warning"
+    code: str
+    message: str
+    hint: str = ""
+
+
+class RunFinished(Event):
+    """The run's end. `answered` alone means that the machine reached its answer."""
+
+    kind: Literal["run_finished"] = "run_finished"
+    status: Literal["answered", "stopped", "limit", "failed"]
+    answer: str = ""
+    reason: str = ""
+    feedback: Feedback = "none"
+    totals: Totals = Totals()
+    error: ErrorInfo | None = None
+
+
+class Unknown(Event):
+    """An event of a newer version: kept as it is, drawn by nobody."""
+
+    kind: str
+    payload: dict[str, Any] = Field(default_factory=dict)
+
+
+Known = (
+    RunStarted | NodeStarted | NodeFinished | ModelCalled | Queued | Loading | Reading | Delta | ModelAnswered
+    | CallFailed | ToolCalled | ToolAnswered | Card | Decision | Retried | Paused | Resumed | Warned | RunFinished
+)  # fmt: skip
+AnyEvent = Known | Unknown
+_KNOWN: TypeAdapter[Known] = TypeAdapter(Annotated[Known, Field(discriminator="kind")])
+KINDS: frozenset[str] = frozenset(cls.model_fields["kind"].default for cls in Known.__args__)
+
+
+def to_dict(event: AnyEvent) -> dict[str, Any]:
+    """The event as plain JSON data; an unknown one exactly as it was read."""
+    return event.payload if isinstance(event, Unknown) else event.model_dump(mode="json")
+
+
+def to_json(event: AnyEvent) -> str:
+    """The event as one line of JSON."""
+    return json.dumps(event.payload) if isinstance(event, Unknown) else event.model_dump_json()
+
+
+def from_dict(data: dict[str, Any]) -> AnyEvent:
+    """The event that `to_dict` wrote. Raises pydantic.ValidationError when a known kind lacks a field."""
+    if data.get("kind") in KINDS:
+        return _KNOWN.validate_python(data)
+    return Unknown(kind=data["kind"], run_id=data["run_id"], seq=data["seq"], at=data["at"], payload=data)
+
+
+def from_json(line: str) -> AnyEvent:
+    """The event that `to_json` wrote."""
+    return from_dict(json.loads(line))
+
+
+@dataclass
+class CallView:
+    """One model call as far as it has come."""
+
+    called: ModelCalled
+    text: str = ""
+    thinking: str = ""
+    tool_text: str = ""
+    first_at: float | None = None
+    ended_at: float | None = None
+    queued: int = 0
+    loading: Loading | None = None
+    reading: Reading | None = None
+    answer: ModelAnswered | None = None
+    error: ErrorInfo | None = None
+    card: Card | None = None
+    retried: Retried | None = None
+
+    @property
+    def state(self) -> Literal["queued", "loading", "reading", "waiting", "writing", "done", "failed"]:
+        """What the call is doing now."""
+        if self.answer is not None:
+            return "done"
+        if self.error is not None:
+            return "failed"
+        if self.first_at is not None:
+            return "writing"
+        if self.queued:
+            return "queued"
+        if self.loading is not None:
+            return "loading"
+        return "reading" if self.reading is not None else "waiting"
+
+
+@dataclass
+class ToolView:
+    """One tool call as far as it has come."""
+
+    called: ToolCalled
+    answered: ToolAnswered | None = None
+    interrupted: bool = False
+
+
+@dataclass
+class NoteView:
+    """A card without a call, a warning, or a pause."""
+
+    event: Card | Warned | Paused | Resumed
+
+
+Entry = CallView | ToolView | NoteView
+
+
+@dataclass
+class RunView:
+    """The fold: apply a run's events in order and read what a person should see.
+
+    `entries` is the list of things drawn as cards, in order, append-only; `changed` collects the indexes of entries
+    that the events applied since the last `take_changes()` touched.
+    """
+
+    started: RunStarted | None = None
+    finished: RunFinished | None = None
+    entries: list[Entry] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    live_nodes: list[str] = field(default_factory=list)
+    node_visits: dict[str, int] = field(default_factory=dict)
+    edge_counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    paused: Paused | None = None
+    last_seq: int = -1
+    last_at: float = 0.0
+    changed: set[int] = field(default_factory=set)
+    graph_changed: bool = False
+    _calls: dict[str, int] = field(default_factory=dict)
+    _tools: dict[str, int] = field(default_factory=dict)
+    _steps: dict[int, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, events: Iterable[AnyEvent]) -> "RunView":
+        """The fold of a whole log."""
+        view = cls()
+        for event in events:
+            view.apply(event)
+        return view
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take one event in. Events already seen (by seq) are ignored, so that a re-read does no harm."""
+        if event.seq <= self.last_seq:
+            return
+        self.last_seq, self.last_at = event.seq, event.at
+        handler = getattr(self, f"_on_{event.kind}", None) if not isinstance(event, Unknown) else None
+        if handler is not None:
+            handler(event)
+
+    def take_changes(self) -> set[int]:
+        """Indexes of the entries to redraw, and forget them."""
+        changed, self.changed = self.changed, set()
+        return changed
+
+    @property
+    def status(self) -> Status:
+        """Where the run stands."""
+        return self.finished.status if self.finished is not None else "running"
+
+    @property
+    def calls(self) -> list[CallView]:
+        """The model calls in order."""
+        return [entry for entry in self.entries if isinstance(entry, CallView)]
+
+    @property
+    def totals(self) -> Totals:
+        """Cost so far; answered calls count with the backend's numbers, nothing is guessed."""
+        if self.finished is not None:
+            return self.finished.totals
+        answers = [call.answer for call in self.calls if call.answer is not None]
+        return Totals(
+            calls=len(self.calls),
+            tool_calls=len(self._tools),
+            prompt_tokens=sum(a.prompt_tokens or 0 for a in answers),
+            completion_tokens=sum(a.completion_tokens or 0 for a in answers),
+            cached_tokens=sum(a.cached_tokens or 0 for a in answers),
+            seconds=self.last_at,
+        )
+
+    @property
+    def first_token_seconds(self) -> float | None:
+        """Seconds from the first call to its first token, as the log saw it."""
+        for call in self.calls:
+            if call.first_at is not None:
+                return call.first_at - call.called.at
+        return None
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Decoding speed over the answered calls, from the backend's own clock; None before the first."""
+        timed = [(c.answer.completion_tokens or 0, c.answer.decode_seconds or 0.0) for c in self.calls if c.answer]
+        seconds = sum(s for _, s in timed)
+        return sum(n for n, _ in timed) / seconds if seconds > 0 else None
+
+    def context_use(self) -> tuple[int, int] | None:
+        """Tokens of the last measured (else estimated) prompt, and the context window; None when unknown."""
+        for call in reversed(self.calls):
+            used = (call.answer.prompt_tokens if call.answer else None) or call.called.prompt_estimate
+            if used and call.called.context_window:
+                return used, call.called.context_window
+        return None
+
+    def latest_entry_of(self, node: str) -> int | None:
+        """Index of the newest entry that a node made; None when it made none."""
+        for index in range(len(self.entries) - 1, -1, -1):
+            if entry_node(self.entries[index]) == node:
+                return index
+        return None
+
+    def _touch(self, index: int | None) -> None:
+        if index is not None:
+            self.changed.add(index)
+
+    def _append(self, entry: Entry) -> int:
+        self.entries.append(entry)
+        self.changed.add(len(self.entries) - 1)
+        return len(self.entries) - 1
+
+    def _call(self, call_id: str) -> CallView | None:
+        index = self._calls.get(call_id)
+        self._touch(index)
+        entry = self.entries[index] if index is not None else None
+        return entry if isinstance(entry, CallView) else None
+
+    def _on_run_started(self, event: RunStarted) -> None:
+        self.started = event
+        self.graph_changed = True
+
+    def _on_node_started(self, event: NodeStarted) -> None:
+        previous = self._steps.get(event.step - 1, ["__start__"] if event.step <= 1 else [])
+        edges = {(e.source, e.target) for e in self.started.graph.edges} if self.started else set()
+        for source in dict.fromkeys(previous):
+            if (source, event.node) in edges:
+                self.edge_counts[source, event.node] = self.edge_counts.get((source, event.node), 0) + 1
+        self._steps.setdefault(event.step, []).append(event.node)
+        self.node_visits[event.node] = self.node_visits.get(event.node, 0) + 1
+        self.live_nodes.append(event.node)
+        self.graph_changed = True
+
+    def _on_node_finished(self, event: NodeFinished) -> None:
+        if event.node in self.live_nodes:
+            self.live_nodes.remove(event.node)
+        self.graph_changed = True
+
+    def _on_model_called(self, event: ModelCalled) -> None:
+        self._calls[event.call_id] = self._append(CallView(event))
+
+    def _on_queued(self, event: Queued) -> None:
+        if call := self._call(event.call_id):
+            call.queued = event.position
+
+    def _on_loading(self, event: Loading) -> None:
+        if call := self._call(event.call_id):
+            call.loading = event
+
+    def _on_reading(self, event: Reading) -> None:
+        if call := self._call(event.call_id):
+            call.reading = event
+
+    def _on_delta(self, event: Delta) -> None:
+        if call := self._call(event.call_id):
+            call.first_at = event.at if call.first_at is None else call.first_at
+            match event.channel:
+                case "text":
+                    call.text += event.text
+                case "thinking":
+                    call.thinking += event.text
+                case "tool":
+                    call.tool_text += event.text
+
+    def _on_model_answered(self, event: ModelAnswered) -> None:
+        if call := self._call(event.call_id):
+            call.answer, call.ended_at = event, event.at
+            call.text, call.thinking = event.text, event.thinking
+
+    def _on_call_failed(self, event: CallFailed) -> None:
+        if call := self._call(event.call_id):
+            call.error, call.ended_at = event.error, event.at
+
+    def _on_tool_called(self, event: ToolCalled) -> None:
+        self._tools[event.tool_id] = self._append(ToolView(event))
+
+    def _on_tool_answered(self, event: ToolAnswered) -> None:
+        index = self._tools.get(event.tool_id)
+        if index is not None and isinstance(entry := self.entries[index], ToolView):
+            entry.answered = event
+            self._touch(index)
+
+    def _on_card(self, event: Card) -> None:
+        call = self._call(event.call_id) if event.call_id else None
+        if call is not None:
+            call.card = event
+        else:
+            self._append(NoteView(event))
+
+    def _on_decision(self, event: Decision) -> None:
+        self.decisions.append(event)
+        self.graph_changed = True
+
+    def _on_retried(self, event: Retried) -> None:
+        if call := self._call(event.call_id):
+            call.retried = event
+
+    def _on_paused(self, event: Paused) -> None:
+        self.paused = event
+        self._append(NoteView(event))
+
+    def _on_resumed(self, event: Resumed) -> None:
+        self.paused = None
+        self._append(NoteView(event))
+
+    def _on_warning(self, event: Warned) -> None:
+        self._append(NoteView(event))
+
+    def _on_run_finished(self, event: RunFinished) -> None:
+        self.finished = event
+        last = max(self._steps, default=0)
+        if event.status in ("answered", "limit"):
+            for source in dict.fromkeys(self._steps.get(last, [])):
+                if self.started and any(e.source == source and e.target == "__end__" for e in self.started.graph.edges):
+                    self.edge_counts[source, "__end__"] = 1
+        self.live_nodes = []
+        self.graph_changed = True
+        for index, entry in enumerate(self.entries):
+            if isinstance(entry, CallView) and entry.answer is None and entry.error is None:
+                entry.error = ErrorInfo(code="stopped", message="Stopped here.")
+                entry.ended_at = event.at
+                self._touch(index)
+            if isinstance(entry, ToolView) and entry.answered is None:
+                entry.interrupted = True
+                self._touch(index)
+
+
+def entry_node(entry: Entry) -> str | None:
+    """The node that made an entry; None for what no node made."""
+    match entry:
+        case CallView(called=called) | ToolView(called=called):
+            return called.node
+        case NoteView(event=event):
+            return event.node if isinstance(event, Card | Paused | Resumed) else None
+
+
+assert set(KINDS) == {name.removeprefix("_on_") for name in vars(RunView) if name.startswith("_on_")}

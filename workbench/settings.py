@@ -1,0 +1,68 @@
+"""The only reader of the environment: variables and the .env file of the checkout become one frozen Settings."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from workbench.errors import InvalidRequest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
+SMALL_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
+
+
+def _default_home() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "second-thought"
+
+
+class Settings(BaseModel):
+    """Where things are and how the backends are reached. Each field's alias is its variable; .env.example explains them."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    home: Path = Field(default_factory=_default_home, alias="WORKBENCH_HOME")
+    models_folder: Path | None = Field(None, alias="WORKBENCH_MODELS")
+    database_url: str = Field("", alias="WORKBENCH_DATABASE_URL")
+    backend: Literal["embedded", "ollama", "openai", "scripted"] = Field("embedded", alias="WORKBENCH_BACKEND")
+    embedded_model: str = Field(DEFAULT_MODEL, alias="WORKBENCH_EMBEDDED_MODEL")
+    embedded_context: int = Field(8192, ge=512, alias="WORKBENCH_EMBEDDED_CONTEXT")
+    embedded_slots: int = Field(2, ge=1, le=16, alias="WORKBENCH_EMBEDDED_SLOTS")
+    embedded_threads: int = Field(0, ge=0, alias="WORKBENCH_EMBEDDED_THREADS")
+    ollama_host: str = Field("http://127.0.0.1:11434", alias="OLLAMA_HOST")
+    ollama_model: str = Field("", alias="OLLAMA_MODEL")
+    ollama_keep_alive: str = Field("", alias="OLLAMA_KEEP_ALIVE")
+    openai_base_url: str = Field("", alias="OPENAI_BASE_URL")
+    openai_api_key: SecretStr = Field(SecretStr(""), alias="OPENAI_API_KEY")
+    openai_model: str = Field("", alias="OPENAI_MODEL")
+    script: Path | None = Field(None, alias="WORKBENCH_SCRIPT")
+    script_speed: float = Field(30.0, ge=0, alias="WORKBENCH_SCRIPT_SPEED")
+
+    @property
+    def models_path(self) -> Path:
+        """The folder of the embedded engine's model files."""
+        return self.models_folder or self.home / "models"
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy's address of the log; a SQLite file in the home unless set."""
+        return self.database_url or f"sqlite:///{self.home / 'runs.db'}"
+
+
+def load(env: dict[str, str] | None = None, dotenv: Path | None = CHECKOUT / ".env") -> Settings:
+    """Settings from .env and, over it, the environment. Empty variables count as unset. Raises InvalidRequest."""
+    values: dict[str, str | None] = dict(dotenv_values(dotenv)) if dotenv and dotenv.is_file() else {}
+    values.update(os.environ if env is None else env)
+    aliases = {str(field.alias) for field in Settings.model_fields.values()}
+    try:
+        return Settings.model_validate({key: value for key, value in values.items() if key in aliases and value})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidRequest(
+            f"The variable {first['loc'][0]} cannot be used: {first['msg']}.",
+            "Correct it in .env; .env.example explains it.",
+        ) from None
