@@ -1,10 +1,11 @@
 """What a machine is: its options, its graph, and the Bench through which its nodes reach the world."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AnyMessage, BaseMessage
 from langgraph.graph import StateGraph
 from pydantic import BaseModel, ConfigDict
 
@@ -47,13 +48,16 @@ class Observation(BaseModel):
     error: bool = False
 
 
-class Bench(Protocol):
+@dataclass(eq=False)  # LangGraph wants a dataclass as its context
+class Bench(ABC):
     """What a node may ask of the world. Everything that happens here is on the run's log."""
 
     @property
+    @abstractmethod
     def options(self) -> Any:
         """The machine's own Options."""
 
+    @abstractmethod
     async def ask(
         self,
         role: str,
@@ -64,28 +68,41 @@ class Bench(Protocol):
         stop: Sequence[str] = (),
         max_tokens: int | None = None,
     ) -> Answer:
-        """Stream a model's answer and return it. With `schema`, `parsed` is a valid instance or StructuredOutputError is raised."""
+        """Stream a model's answer and return it.
 
-    async def call(self, tool: str, arguments: dict[str, Any]) -> Observation:
-        """Run a tool. A tool's failure, an unknown tool and bad arguments are observations."""
+        With `schema`, `parsed` is a valid instance of it, or StructuredOutputError is raised.
+        """
 
+    @abstractmethod
+    async def call(self, tool: str, arguments: dict[str, Any] | str) -> Observation:
+        """Run a tool; a text becomes its main argument.
+
+        A tool's failure, an unknown tool, one that the options do not offer, and bad arguments are observations.
+        """
+
+    @abstractmethod
     def prompt(self, role: str, **variables: object) -> str:
         """The run's own version of a role's prompt, filled."""
 
+    @abstractmethod
+    def examples(self, role: str, having: Sequence[str] = ()) -> list[AnyMessage]:
+        """A role's worked examples as earlier turns; those that need a tool outside `having` are left out."""
+
+    @abstractmethod
     def describe_tools(self, names: Sequence[str]) -> str:
         """The tools as text for a prompt: one line each with name, description and arguments."""
 
+    @abstractmethod
     def card(self, title: str, content: str, *, answer: Answer | None = None, **data: Any) -> None:
         """Put a step card on the log; with `answer` it is that call's card."""
 
+    @abstractmethod
     def decide(self, edge: str, reason: str) -> None:
         """Say why a router goes to `edge`."""
 
+    @abstractmethod
     def warn(self, code: str, message: str, hint: str = "") -> None:
         """Tell the person something."""
-
-
-MachineOptions = TypeVar("MachineOptions", bound=Options)
 
 
 @dataclass(frozen=True)
@@ -107,5 +124,4 @@ class Machine:
     nodes: Mapping[str, Role]
     feedback: Feedback = "none"
     temperature: float = 0.7
-    max_tokens: int = 1024
     examples: Sequence[str] = field(default_factory=tuple)

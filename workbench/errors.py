@@ -20,9 +20,7 @@
     ├── FetchError                a model file could not be fetched
     │   └── DigestMismatch        its bytes are not the ones that we pinned
     ├── StructuredOutputError     the model's answer did not fit its schema, retries included
-    ├── RepetitionLoop            the model repeats itself without end
     ├── ToolError                 a tool refused its arguments or failed: always an observation, never the run's end
-    ├── LimitReached              a limit of the run, with what it was
     └── StoreError                the log cannot be read or written
         ├── StoreReadOnly         no permission to write
         ├── DiskFull              no room to write
@@ -182,23 +180,10 @@ class StructuredOutputError(WorkbenchError):
     default_hint = "Raise the token limit under Model settings, or choose a larger model."
 
 
-class RepetitionLoop(WorkbenchError):
-    """The model repeats itself without end."""
-
-    code = "repetition_loop"
-    default_hint = "Raise the temperature a little, or choose a larger model."
-
-
 class ToolError(WorkbenchError):
     """A tool refused its arguments or failed. The sentence is what the model is told."""
 
     code = "tool_error"
-
-
-class LimitReached(WorkbenchError):
-    """A limit of the run was reached."""
-
-    code = "limit_reached"
 
 
 class StoreError(WorkbenchError):

@@ -5,15 +5,46 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 Channel = Literal["text", "thinking", "tool"]
 Status = Literal["running", "answered", "stopped", "limit", "failed"]
 Feedback = Literal["gold", "tool", "critic", "self", "none"]
 
 
+DEEPEST = 64  # levels of a model's JSON that the log keeps; pydantic cannot write 255
+
+
+def _storable(value: Any, depth: int = 0) -> Any:
+    """The value with whatever UTF-8 or JSON cannot hold replaced: halves of surrogate pairs and endless nesting."""
+    match value:
+        case str():
+            return value if value.isascii() else _paired(value)
+        case dict() | list() | tuple() if depth > DEEPEST:
+            return "(nested too deeply)"
+        case dict():
+            return {_storable(key): _storable(item, depth + 1) for key, item in value.items()}
+        case list() | tuple():
+            return [_storable(item, depth + 1) for item in value]
+    return value
+
+
+def _paired(text: str) -> str:
+    """The text with pairs of surrogates joined and halves without a partner replaced by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_storable(cls, data: Any) -> Any:
+        return _storable(data)
 
 
 class Event(_Frozen):
@@ -221,7 +252,7 @@ class ToolAnswered(Event):
 
 
 class Card(Event):
-    """One step of the reasoning as the machine names it. With `call_id` it is that call's card; else a card of its own."""
+    """One step of the reasoning as the machine names it: the card of the call `call_id`, or one of its own."""
 
     kind: Literal["card"] = "card"
     node: str
@@ -243,7 +274,7 @@ class Decision(Event):
 
 
 class Retried(Event):
-    """Something failed and is tried again: attempt number (the first retry is 2), what the model was told, seconds waited."""
+    """A call is tried again: number of the new attempt (2, 3, ...), what the model is told, seconds waited before."""
 
     kind: Literal["retried"] = "retried"
     call_id: str
@@ -308,23 +339,25 @@ KINDS: frozenset[str] = frozenset(cls.model_fields["kind"].default for cls in Kn
 
 def to_dict(event: AnyEvent) -> dict[str, Any]:
     """The event as plain JSON data; an unknown one exactly as it was read."""
-    return event.payload if isinstance(event, Unknown) else event.model_dump(mode="json")
+    data: dict[str, Any] = json.loads(to_json(event))
+    return data
 
 
 def to_json(event: AnyEvent) -> str:
-    """The event as one line of JSON."""
-    return json.dumps(event.payload) if isinstance(event, Unknown) else event.model_dump_json()
+    """The event as one line of ASCII: no text in it can break a line, a terminal or a database."""
+    return json.dumps(event.payload) if isinstance(event, Unknown) else event.model_dump_json(ensure_ascii=True)
 
 
 def from_dict(data: dict[str, Any]) -> AnyEvent:
-    """The event that `to_dict` wrote. Raises pydantic.ValidationError when a known kind lacks a field."""
-    if data.get("kind") in KINDS:
+    """The event that `to_dict` wrote. Raises ValueError (pydantic.ValidationError) when it lacks a field."""
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if isinstance(kind, str) and kind in KINDS:
         return _KNOWN.validate_python(data)
-    return Unknown(kind=data["kind"], run_id=data["run_id"], seq=data["seq"], at=data["at"], payload=data)
+    return Unknown.model_validate({**data, "payload": data} if isinstance(data, dict) else data)
 
 
 def from_json(line: str) -> AnyEvent:
-    """The event that `to_json` wrote."""
+    """The event that `to_json` wrote. Raises ValueError when the line is no event."""
     return from_dict(json.loads(line))
 
 
@@ -463,9 +496,9 @@ class RunView:
     @property
     def tokens_per_second(self) -> float | None:
         """Decoding speed over the answered calls, from the backend's own clock; None before the first."""
-        timed = [(c.answer.completion_tokens or 0, c.answer.decode_seconds or 0.0) for c in self.calls if c.answer]
-        seconds = sum(s for _, s in timed)
-        return sum(n for n, _ in timed) / seconds if seconds > 0 else None
+        answers = [call.answer for call in self.calls if call.answer is not None and call.answer.decode_seconds]
+        seconds = sum(answer.decode_seconds or 0.0 for answer in answers)
+        return sum(answer.completion_tokens or 0 for answer in answers) / seconds if seconds > 0 else None
 
     def context_use(self) -> tuple[int, int] | None:
         """Tokens of the last measured (else estimated) prompt, and the context window; None when unknown."""
@@ -502,6 +535,11 @@ class RunView:
         self.graph_changed = True
 
     def _on_node_started(self, event: NodeStarted) -> None:
+        self.graph_changed = True
+        if event.attempt > 1:
+            if event.node not in self.live_nodes:
+                self.live_nodes.append(event.node)
+            return
         previous = self._steps.get(event.step - 1, ["__start__"] if event.step <= 1 else [])
         edges = {(e.source, e.target) for e in self.started.graph.edges} if self.started else set()
         for source in dict.fromkeys(previous):
@@ -510,7 +548,6 @@ class RunView:
         self._steps.setdefault(event.step, []).append(event.node)
         self.node_visits[event.node] = self.node_visits.get(event.node, 0) + 1
         self.live_nodes.append(event.node)
-        self.graph_changed = True
 
     def _on_node_finished(self, event: NodeFinished) -> None:
         if event.node in self.live_nodes:
@@ -526,14 +563,14 @@ class RunView:
 
     def _on_loading(self, event: Loading) -> None:
         if call := self._call(event.call_id):
-            call.loading = event
+            call.loading, call.reading = event, None
 
     def _on_reading(self, event: Reading) -> None:
         if call := self._call(event.call_id):
-            call.reading = event
+            call.loading, call.reading = None, event
 
     def _on_delta(self, event: Delta) -> None:
-        if call := self._call(event.call_id):
+        if event.text and (call := self._call(event.call_id)):
             call.first_at = event.at if call.first_at is None else call.first_at
             match event.channel:
                 case "text":
@@ -581,14 +618,14 @@ class RunView:
         self._append(NoteView(event))
 
     def _on_resumed(self, event: Resumed) -> None:
-        self.paused = None
+        self.paused = self.finished = None
         self._append(NoteView(event))
 
     def _on_warning(self, event: Warned) -> None:
         self._append(NoteView(event))
 
     def _on_run_finished(self, event: RunFinished) -> None:
-        self.finished = event
+        self.finished, self.paused = event, None
         last = max(self._steps, default=0)
         if event.status in ("answered", "limit"):
             for source in dict.fromkeys(self._steps.get(last, [])):

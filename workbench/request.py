@@ -44,7 +44,7 @@ class RunRequest(BaseModel):
             raise ValueError("The question is empty. Type what you want to know.")
         if len(text.encode()) > MAX_QUESTION_BYTES:
             raise ValueError(
-                f"The question is {len(text.encode()) // 1024:,} KiB long; the limit is {MAX_QUESTION_BYTES // 1024} KiB."
+                f"The question is {len(text.encode()) // 1024:,} KiB long; {MAX_QUESTION_BYTES // 1024} KiB fit."
                 " Add long texts as documents and ask about them."
             )
         return text.strip()

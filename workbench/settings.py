@@ -21,7 +21,7 @@ def _default_home() -> Path:
 
 
 class Settings(BaseModel):
-    """Where things are and how the backends are reached. Each field's alias is its variable; .env.example explains them."""
+    """Where things are and how the backends are reached. A field's alias is its variable (see .env.example)."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 

@@ -1,4 +1,4 @@
-"""The contract of a tool: a name, a description and a pydantic model of its arguments; it returns text or raises ToolError."""
+"""The contract of a tool: name, description, a pydantic model of its arguments; it returns text or raises ToolError."""
 
 from typing import ClassVar, Protocol
 

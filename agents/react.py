@@ -1,0 +1,132 @@
+"""ReAct: thought, action, observation, until it finishes (Yao et al. 2210.03629), in three dialects."""
+
+from typing import Annotated, Any, Literal, TypedDict
+
+from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langgraph.graph import START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.runtime import Runtime
+from pydantic import Field
+
+from agents.contract import Bench, Machine
+from agents.contract import Options as BaseOptions
+from agents.react_dialects import DIALECTS, Action
+
+ToolName = Literal["calculator", "python", "clock", "search"]
+
+
+class Options(BaseOptions):
+    """How it acts."""
+
+    max_steps: int = Field(7, ge=1, le=30, description="It must finish within this many steps.")
+    dialect: Literal["json", "native", "text"] = Field(
+        "json",
+        description="json suits small models, native uses the model's own tool calling, text is the paper's form.",
+    )
+    tools: list[ToolName] = Field(["calculator", "python", "clock", "search"], description="What it may use.")
+
+
+class State(TypedDict, total=False):
+    """The conversation; `action` is the pending one, `done` the actions taken so far, `limit` why it ended early."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    question: str
+    steps: int
+    action: dict[str, Any]
+    done: list[str]
+    answer: str
+    limit: str
+
+
+def begin(question: str) -> dict[str, Any]:
+    """The first state of a run."""
+    return {"question": question, "steps": 0, "done": [], "limit": ""}
+
+
+async def open_(state: State, runtime: Runtime[Bench]) -> State:
+    """The rules, two worked examples as earlier turns, the question."""
+    bench = runtime.context
+    role, tools = bench.options.dialect, bench.options.tools
+    system = bench.prompt(role, tools=bench.describe_tools(tools))
+    question = HumanMessage(bench.prompt("question", question=state["question"]))
+    return {"messages": [SystemMessage(system), *bench.examples(role, tools), question]}
+
+
+async def reason(state: State, runtime: Runtime[Bench]) -> State:
+    """One thought and the action that it leads to."""
+    bench, number = runtime.context, state["steps"] + 1
+    turn, action = await DIALECTS[bench.options.dialect](bench, state["messages"], number)
+    change: State = {"messages": [turn], "steps": number, "action": action.model_dump()}
+    if action.name == "finish":
+        change["answer"] = str(action.input)
+    return change
+
+
+def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "give_up", "__end__"]:
+    """Finish, act, or stop at the step limit."""
+    bench, name = runtime.context, state["action"]["name"]
+    if name == "finish":
+        bench.decide("__end__", "finish")
+        return "__end__"
+    if state["steps"] >= bench.options.max_steps:
+        bench.decide("give_up", f"step {state['steps']} was the last")
+        return "give_up"
+    bench.decide("act", name or "unreadable step")
+    return "act"
+
+
+async def act(state: State, runtime: Runtime[Bench]) -> State:
+    """Run the action; whatever comes of it, an error too, is the observation."""
+    bench, action = runtime.context, Action.model_validate(state["action"])
+    notes = []
+    if action.problem:
+        text = action.problem
+    else:
+        text = (await bench.call(action.name, action.input)).text
+        if action.key() in state["done"]:
+            notes.append(bench.prompt("repeated"))
+    if state["steps"] == bench.options.max_steps - 1:
+        notes.append(bench.prompt("last_step"))
+    observation = "\n".join([bench.prompt("observation", result=text), *notes])
+    turn = ToolMessage(observation, tool_call_id=action.call_id) if action.call_id else HumanMessage(observation)
+    return {"messages": [turn], "done": [*state["done"], action.key()]}
+
+
+async def give_up(state: State, runtime: Runtime[Bench]) -> State:
+    """Say that the step limit was reached."""
+    return {"limit": f"No answer within {state['steps']} steps."}
+
+
+def build() -> StateGraph[State, Bench, State, State]:
+    """open -> reason -> (act -> reason | end)."""
+    graph = StateGraph(State, context_schema=Bench)
+    graph.add_node("open", open_)
+    graph.add_node("reason", reason)
+    graph.add_node("act", act)
+    graph.add_node("give_up", give_up)
+    graph.add_edge(START, "open")
+    graph.add_edge("open", "reason")
+    graph.add_conditional_edges("reason", route)
+    graph.add_edge("act", "reason")
+    graph.add_edge("give_up", "__end__")
+    return graph
+
+
+MACHINE = Machine(
+    name="react",
+    title="ReAct",
+    summary="Thinks, uses a tool, reads what came of it, and goes on until it can answer.",
+    source="Yao et al. 2022",
+    source_url="https://arxiv.org/abs/2210.03629",
+    options=Options,
+    build=build,
+    begin=begin,
+    nodes={"open": "none", "reason": "thinking", "act": "tool", "give_up": "none"},
+    feedback="tool",
+    temperature=0.2,
+    examples=(
+        "A shop sells pens at 1.35 each. What do 48 pens cost with a 15% discount?",
+        "How many prime numbers are there below 200?",
+        "What day of the week is it today, and what date is it in 100 days?",
+    ),
+)

@@ -1,0 +1,120 @@
+"""The three ways in which a model may say a ReAct step: constrained JSON, native tool calls, the paper's plain text."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+from langchain_core.messages import AIMessage, AnyMessage
+from pydantic import BaseModel, Field, ValidationError, create_model
+
+from agents.contract import Answer, Bench
+
+FINISH = "finish"
+
+
+class Action(BaseModel):
+    """What to do next; `problem` says why a step could not be read, and is then the observation."""
+
+    name: str
+    input: str | dict[str, Any] = ""
+    call_id: str = ""
+    problem: str = ""
+
+    def key(self) -> str:
+        """The same action with the same input has the same key."""
+        return json.dumps([self.name, self.input], sort_keys=True)
+
+
+Dialect = Callable[[Bench, list[AnyMessage], int], Awaitable[tuple[AIMessage, Action]]]
+
+
+def step_schema(tools: list[str]) -> type[BaseModel]:
+    """A step as JSON: a thought, one of the tools (or finish), and its input."""
+    names: Any = Literal[tuple([*tools, FINISH])]
+    return create_model("Step", thought=(str, Field(min_length=1)), action=(names, ...), input=(str, ...))
+
+
+async def as_json(bench: Bench, messages: list[AnyMessage], number: int) -> tuple[AIMessage, Action]:
+    """The step as a schema-constrained JSON object."""
+    answer = await bench.ask("actor", messages, schema=step_schema(bench.options.tools))
+    step = answer.parsed
+    bench.card(f"Step {number}: {step.action}", step.thought, answer=answer, action=step.action, input=step.input)
+    return AIMessage(answer.text), Action(name=step.action, input=step.input)
+
+
+async def as_text(bench: Bench, messages: list[AnyMessage], number: int) -> tuple[AIMessage, Action]:
+    """The step as `Thought / Action / Action Input`, or `Final Answer`; generation stops before an observation."""
+    answer = await bench.ask("actor", messages, stop=["\nObservation:", "Observation:"])
+    thought, action = read_text_step(answer.text)
+    title = f"Step {number}: {action.name or 'unreadable'}"
+    bench.card(title, thought, answer=answer, action=action.name, input=action.input)
+    return AIMessage(answer.text.strip() or "(nothing)"), action
+
+
+def read_text_step(text: str) -> tuple[str, Action]:
+    """The thought and the action in a plain-text step; nothing is guessed."""
+    final = re.search(r"^\s*Final Answer:\s*(.+)", text, re.MULTILINE | re.DOTALL)
+    called = re.search(r"^\s*Action:[ \t]*(\S.*?)[ \t]*$\s*^\s*Action Input:[ \t]*(.*)", text, re.MULTILINE | re.DOTALL)
+    first = min((m for m in (final, called) if m), key=lambda m: m.start(), default=None)
+    thought = text[: first.start()] if first else text
+    thought = re.sub(r"^\s*Thought:\s*", "", thought).strip()
+    if first is None:
+        problem = "Your step has no Action with an Action Input, and no Final Answer. Write one of the two."
+        return thought, Action(name="", problem=problem)
+    if first is final:
+        return thought, Action(name=FINISH, input=final.group(1).strip())
+    return thought, Action(name=first.group(1).strip(), input=_unfenced(first.group(2)))
+
+
+async def as_native(bench: Bench, messages: list[AnyMessage], number: int) -> tuple[AIMessage, Action]:
+    """The step as a tool call in the model's own format; an answer without one is the final answer."""
+    answer = await bench.ask("actor", messages, tools=bench.options.tools)
+    action = read_native_step(answer, bench.options.tools)
+    if action.call_id and not answer.tool_calls:
+        bench.warn("tool_call_as_text", "The model wrote its tool call as text; it was taken as a call.")
+    elif action.problem:
+        bench.warn("tool_call_as_text", action.problem, "Choose the json dialect for this model.")
+    content = answer.text if action.name == FINISH or answer.tool_calls else "A tool call."
+    bench.card(f"Step {number}: {action.name or 'unreadable'}", content, answer=answer, action=action.name)
+    calls = [{"name": action.name, "args": action.input, "id": action.call_id}] if action.call_id else []
+    return AIMessage(answer.text if not calls else "", tool_calls=calls), action
+
+
+def read_native_step(answer: Answer, tools: list[str]) -> Action:
+    """The first tool call, one written as text if it is exactly that, or the final answer."""
+    if answer.tool_calls:
+        call = answer.tool_calls[0]
+        return Action(name=call.name, input=call.arguments, call_id=call.id)
+    written = _json_object(_unfenced(answer.text))
+    if written is None or "name" not in written:
+        return Action(name=FINISH, input=answer.text.strip())
+    try:
+        call_text = _WrittenCall.model_validate(written)
+    except ValidationError:
+        return Action(name="", problem="You wrote JSON that is not a tool call. Call a tool, or answer in words.")
+    if call_text.name not in tools:
+        return Action(name="", problem=f"There is no tool named {call_text.name!r}. The tools are: {', '.join(tools)}.")
+    return Action(name=call_text.name, input=call_text.arguments, call_id=f"text-{answer.call_id}")
+
+
+class _WrittenCall(BaseModel, extra="forbid"):
+    name: str
+    arguments: dict[str, Any]
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _unfenced(text: str) -> str:
+    """The inside of a text that is exactly one Markdown code block; else the text."""
+    match = re.fullmatch(r"```[\w-]*\n(.*?)\n?```", text.strip(), re.DOTALL)
+    return (match.group(1) if match else text).strip()
+
+
+DIALECTS: Mapping[str, Dialect] = {"json": as_json, "text": as_text, "native": as_native}

@@ -1,0 +1,129 @@
+"""Stepwise: one structured reasoning step after another, then the answer, after OpenAI's o1 as its users saw it."""
+
+from typing import Annotated, Any, Literal, TypedDict
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.runtime import Runtime
+from pydantic import BaseModel, Field, model_validator
+
+from agents.contract import Bench, Machine
+from agents.contract import Options as BaseOptions
+
+
+class Options(BaseOptions):
+    """How long it thinks."""
+
+    min_steps: int = Field(3, ge=1, le=25, description="It may not conclude before this many steps.")
+    max_steps: int = Field(25, ge=1, le=50, description="After this many steps it must answer.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Options":
+        if self.min_steps > self.max_steps:
+            raise ValueError("min_steps must not be larger than max_steps")
+        return self
+
+
+class Step(BaseModel):
+    """One step of reasoning; the model says whether another is needed."""
+
+    title: str = Field(min_length=1, max_length=120)
+    content: str = Field(min_length=1)
+    next_action: Literal["continue", "final_answer"]
+
+
+class EarlyStep(Step):
+    """A step before the minimum: it can only go on."""
+
+    next_action: Literal["continue"]
+
+
+class State(TypedDict, total=False):
+    """The conversation so far; `next_action` is the last step's own wish."""
+
+    question: str
+    messages: Annotated[list[AnyMessage], add_messages]
+    steps: int
+    next_action: str
+    answer: str
+
+
+def begin(question: str) -> dict[str, Any]:
+    """The first state of a run."""
+    return {"question": question, "steps": 0}
+
+
+async def open_(state: State, runtime: Runtime[Bench]) -> State:
+    """System prompt, question, and the planted assistant turn that sets the tone."""
+    bench = runtime.context
+    return {
+        "messages": [
+            SystemMessage(bench.prompt("system")),
+            HumanMessage(state["question"]),
+            AIMessage(bench.prompt("planted")),
+        ]
+    }
+
+
+async def think(state: State, runtime: Runtime[Bench]) -> State:
+    """One step, appended as an assistant turn so that the prompt only grows at its end."""
+    bench, number = runtime.context, state["steps"] + 1
+    schema = EarlyStep if number < bench.options.min_steps else Step
+    answer = await bench.ask("thinker", state["messages"], schema=schema)
+    step: Step = answer.parsed
+    bench.card(f"Step {number}: {step.title}", step.content, answer=answer, next_action=step.next_action)
+    return {"messages": [AIMessage(answer.text)], "steps": number, "next_action": step.next_action}
+
+
+def more(state: State, runtime: Runtime[Bench]) -> Literal["think", "conclude"]:
+    """Another step, or the answer: when the model is ready or the steps are used up."""
+    if state["next_action"] == "final_answer":
+        runtime.context.decide("conclude", "the model is ready to answer")
+        return "conclude"
+    if state["steps"] >= runtime.context.options.max_steps:
+        runtime.context.decide("conclude", f"{state['steps']} steps, the most allowed")
+        return "conclude"
+    runtime.context.decide("think", "continue")
+    return "think"
+
+
+async def conclude(state: State, runtime: Runtime[Bench]) -> State:
+    """The final answer, in plain text, from the reasoning above."""
+    bench = runtime.context
+    answer = await bench.ask("answerer", [*state["messages"], HumanMessage(bench.prompt("conclude"))])
+    bench.card("Final answer", answer.text, answer=answer)
+    return {"answer": answer.text.strip()}
+
+
+def build() -> StateGraph[State, Bench, State, State]:
+    """open -> think -> (think | conclude)."""
+    graph = StateGraph(State, context_schema=Bench)
+    graph.add_node("open", open_)
+    graph.add_node("think", think)
+    graph.add_node("conclude", conclude)
+    graph.add_edge(START, "open")
+    graph.add_edge("open", "think")
+    graph.add_conditional_edges("think", more)
+    graph.add_edge("conclude", END)
+    return graph
+
+
+MACHINE = Machine(
+    name="stepwise",
+    title="Stepwise",
+    summary="Thinks aloud in titled steps, weighs alternatives, then answers.",
+    source="OpenAI o1, 2024",
+    source_url="https://openai.com/index/learning-to-reason-with-llms/",
+    options=Options,
+    build=build,
+    begin=begin,
+    nodes={"open": "none", "think": "thinking", "conclude": "generator"},
+    feedback="self",
+    temperature=0.2,
+    examples=(
+        "How many times does the letter r occur in 'strawberry'?",
+        "Which is larger, 9.11 or 9.9?",
+        "A bat and a ball cost 1.10 together. The bat costs 1.00 more than the ball. What does the ball cost?",
+    ),
+)

@@ -1,0 +1,252 @@
+"""The engine: one event loop in one thread that runs machines, and what pages and the terminal may ask of it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import threading
+from collections.abc import Coroutine, Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import aiosqlite
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from pydantic import ValidationError
+
+from agents import catalogue
+from agents.contract import Machine, Options
+from workbench import __version__, prompts
+from workbench.backends import registry as backends
+from workbench.backends.base import Backend, ModelInfo
+from workbench.bench import RunBench, error_info
+from workbench.errors import InvalidRequest, StoreError, WorkbenchError
+from workbench.events import AnyEvent, ErrorInfo, RunFinished, RunStarted, Totals
+from workbench.log import RunLog
+from workbench.recorder import Recorder, graph_of
+from workbench.request import RunRequest
+from workbench.settings import Settings
+from workbench.slots import Slots
+from workbench.store.runs import RunStore
+from workbench.tools import registry as tools
+
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # checkpoints hold plain data and messages, never pickles
+
+Result = TypeVar("Result")
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Owns the loop, the store, the backends and the runs in progress. Public methods may be called from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the store and start the loop. Raises StoreError."""
+        self.settings = settings
+        self.store = RunStore(settings.store_url)
+        self.store.mark_interrupted()
+        self._logs: dict[str, RunLog] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._backends: dict[str, Backend] = {}
+        self._slots: dict[str, Slots] = {}
+        self._saver: AsyncSqliteSaver | None = None
+        self._guard = threading.RLock()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, request: RunRequest) -> str:
+        """Start a run and return its id. Raises InvalidRequest when it cannot be run, StoreError when not kept."""
+        machine = self._machine(request.machine)
+        options = read_options(machine, request.options)
+        request = self._resolved(machine, options, request)
+        run_id = uuid4().hex[:12]
+        self.store.create(run_id, request, machine.title, _now())
+        log = RunLog(run_id, self.store.append)
+        self._logs[run_id] = log
+        self._loop.call_soon_threadsafe(self._start, log, machine, options, request)
+        return run_id
+
+    def stop(self, run_id: str) -> None:
+        """Stop a run: its connection closes, its model stops, its partial text stays. An ended run is left alone."""
+        self._loop.call_soon_threadsafe(self._cancel, run_id)
+
+    def is_live(self, run_id: str) -> bool:
+        """Whether the run is in progress in this process."""
+        return run_id in self._logs
+
+    def active(self) -> list[str]:
+        """The runs in progress in this process."""
+        return list(self._logs)
+
+    def follow(self, run_id: str, after: int = -1, patience: float = 0.1) -> Iterator[list[AnyEvent]]:
+        """Batches of events after a sequence number until the run's end; empty ones at least every `patience` seconds.
+
+        An ended run gives one batch. A run of another process is read from the store as far as it has come.
+        """
+        log = self._logs.get(run_id)
+        if log is not None:
+            return log.follow(after, patience)
+        return iter([self.store.events(run_id, after)])
+
+    def backend(self, name: str) -> Backend:
+        """A backend, made on first use. Raises InvalidRequest for an unknown name."""
+        with self._guard:
+            if name not in self._backends:
+                try:
+                    self._backends[name] = backends.create(name, self.settings)
+                except KeyError:
+                    known = ", ".join(backends.BACKENDS)
+                    raise InvalidRequest(f"There is no backend named {name!r}.", f"Choose one of: {known}.") from None
+            return self._backends[name]
+
+    def on_loop(self, coroutine: Coroutine[Any, Any, Result], timeout: float | None = None) -> Result:
+        """Run a coroutine on the engine's loop and return its result. Raises TimeoutError after `timeout` seconds."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result(timeout)
+        finally:
+            future.cancel()
+
+    def close(self) -> None:
+        """Stop what runs, end child processes, close the store."""
+        if self._loop.is_closed():
+            return
+        self.on_loop(self._shut_down())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self.store.close()
+
+    def _machine(self, name: str) -> Machine:
+        try:
+            return catalogue.load(name)
+        except KeyError:
+            known = ", ".join(catalogue.MACHINES)
+            raise InvalidRequest(f"There is no machine named {name!r}.", f"Choose one of: {known}.") from None
+
+    def _resolved(self, machine: Machine, options: Options, request: RunRequest) -> RunRequest:
+        """The request with every default filled in, so that the log says what really ran."""
+        model = request.model or self.backend(request.backend).default_model
+        if not model:
+            raise InvalidRequest(
+                "No model is chosen.", f"Choose one; the Models page lists those of {request.backend}."
+            )
+        chosen = {
+            "temperature": machine.temperature
+            if request.settings.temperature is None
+            else request.settings.temperature,
+            "seed": random.randrange(2**31) if request.settings.seed is None else request.settings.seed,
+        }
+        settings = request.settings.model_copy(update=chosen)
+        changes = {"model": model, "settings": settings, "options": options.model_dump(mode="json")}
+        return request.model_copy(update=changes)
+
+    def _start(self, log: RunLog, machine: Machine, options: Options, request: RunRequest) -> None:
+        task = self._loop.create_task(self._run(log, machine, options, request))
+        log.on_failure = task.cancel
+        self._tasks[log.run_id] = task
+
+    def _cancel(self, run_id: str) -> None:
+        if task := self._tasks.get(run_id):
+            task.cancel()
+
+    async def _run(self, log: RunLog, machine: Machine, options: Options, request: RunRequest) -> None:
+        """A run from its first event to its last, which is always RunFinished."""
+        bench: RunBench | None = None
+        ending: dict[str, Any]
+        try:
+            bench = await self._prepare(log, machine, options, request)
+            state = await Recorder(log).record(
+                machine, bench, await self._checkpoints(), machine.begin(request.question)
+            )
+            limit, answer = state.get("limit", ""), state.get("answer", "")
+            ending = {"status": "limit" if limit else "answered", "answer": answer, "reason": limit}
+        except asyncio.CancelledError:
+            ending = {"status": "stopped", "reason": "Stopped by the person."}
+            if log.failure is not None:
+                ending = {"status": "failed", "error": error_info(log.failure)}
+        except WorkbenchError as error:
+            ending = {"status": "failed", "error": error_info(error)}
+        except Exception as error:
+            logger.exception("run %s failed", log.run_id)
+            message = f"Second Thought itself failed: {type(error).__name__}: {error}"
+            info = ErrorInfo(
+                code="internal", message=message, hint="Run it again; if it returns, report it with the log."
+            )
+            ending = {"status": "failed", "error": info}
+        self._finish(log, machine, bench.totals if bench else Totals(), ending)
+
+    def _finish(self, log: RunLog, machine: Machine, totals: Totals, ending: dict[str, Any]) -> None:
+        totals = totals.model_copy(update={"seconds": log.seconds()})
+        feedback = machine.feedback if ending["status"] == "answered" else "none"
+        log.emit(RunFinished, feedback=feedback, totals=totals, **ending)
+        try:
+            log.save()
+        except StoreError as error:
+            logger.error("run %s could not be kept: %s %s", log.run_id, error.message, error.hint)
+        self._tasks.pop(log.run_id, None)
+        self._logs.pop(log.run_id, None)
+
+    async def _prepare(self, log: RunLog, machine: Machine, options: Options, request: RunRequest) -> RunBench:
+        """The run's first event, and its Bench. A backend that cannot be asked fails the run after that event."""
+        backend = self.backend(request.backend)
+        roles = prompts.load(machine.name).roles
+        model, trouble = ModelInfo(name=request.model), None
+        try:
+            model = await backend.model(request.model)
+        except WorkbenchError as error:
+            trouble = error
+        log.emit(
+            RunStarted,
+            request=request.model_dump(mode="json"),
+            machine_title=machine.title,
+            graph=graph_of(machine),
+            created_at=_now(),
+            model_digest=model.digest,
+            context_window=request.settings.context_window or model.context_window,
+            prompts={role: prompt.digest for role, prompt in roles.items()},
+            version=__version__,
+        )
+        if trouble is not None:
+            raise trouble
+        slots = self._slots.setdefault(request.backend, Slots(backend.slots))
+        offered = {name: tools.create(name, self.settings) for name in getattr(options, "tools", ())}
+        logprobs = "logprobs" in model.capabilities
+        return RunBench(request, options, backend, slots, log, roles, offered, model.context_window, logprobs)
+
+    async def _checkpoints(self) -> AsyncSqliteSaver:
+        """LangGraph's checkpoints, in a file beside the log."""
+        if self._saver is None:
+            self.settings.home.mkdir(parents=True, exist_ok=True)
+            connection = await aiosqlite.connect(self.settings.home / "checkpoints.db")
+            self._saver = AsyncSqliteSaver(connection)
+        return self._saver
+
+    async def _shut_down(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for backend in self._backends.values():
+            with contextlib.suppress(WorkbenchError):
+                await backend.close()
+        if self._saver is not None:
+            await self._saver.conn.close()
+
+
+def read_options(machine: Machine, values: dict[str, Any]) -> Options:
+    """The machine's options from plain values. Raises InvalidRequest that names the option and what it may be."""
+    try:
+        return machine.options.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]) if problem["loc"] else "options"
+        known = ", ".join(machine.options.model_fields)
+        if problem["type"] == "extra_forbidden":
+            raise InvalidRequest(f"{machine.title} has no option {name!r}.", f"It has: {known}.") from None
+        raise InvalidRequest(f"The option {name} of {machine.title} cannot be used: {problem['msg']}.") from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

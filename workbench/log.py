@@ -1,0 +1,115 @@
+"""The log of one run while it is written: stamps events, joins deltas, wakes readers, hands batches to the store."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from workbench.errors import StoreError
+from workbench.events import AnyEvent, Channel, Delta, Event, RunFinished
+
+JOIN_SECONDS = 0.05  # deltas are joined to at most 20 events a second
+SAVE_SECONDS = 0.25  # what is written between two steps reaches the disk this often
+
+Kind = TypeVar("Kind", bound=Event)
+Save = Callable[[Sequence[AnyEvent]], None]
+
+
+class RunLog:
+    """Written on the engine's loop, read from any thread."""
+
+    def __init__(self, run_id: str, save: Save) -> None:
+        self.run_id = run_id
+        self.failure: StoreError | None = None
+        self.on_failure: Callable[[], object] = lambda: None
+        self._save = save
+        self._began = time.monotonic()
+        self._events: list[AnyEvent] = []
+        self._saved = 0
+        self._news = threading.Condition()
+        self._pending: tuple[str, Channel, list[str]] | None = None
+        self._joined_at = 0.0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.finished = False
+
+    def emit(self, kind: type[Kind], **fields: Any) -> Kind:
+        """Put an event on the log."""
+        self._flush_delta()
+        return self._append(kind, fields)
+
+    def delta(self, call_id: str, channel: Channel, text: str) -> None:
+        """Put streamed text on the log, joined with its neighbours; the first piece goes through at once."""
+        if self._pending is not None and self._pending[:2] != (call_id, channel):
+            self._flush_delta()
+        if self._pending is None:
+            self._pending = (call_id, channel, [])
+        self._pending[2].append(text)
+        wait = self._joined_at + JOIN_SECONDS - time.monotonic()
+        if wait <= 0:
+            self._flush_delta()
+        else:
+            self._later("join", wait, self._flush_delta)
+
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return round(time.monotonic() - self._began, 4)
+
+    def save(self) -> None:
+        """Write everything so far to the store. Raises StoreError."""
+        self._flush_delta()
+        self._cancel("save")
+        batch = self._events[self._saved :]
+        if batch:
+            self._save(batch)
+            self._saved = len(self._events)
+
+    def follow(self, after: int, patience: float) -> Iterator[list[AnyEvent]]:
+        """Batches of events after a sequence number until the run's end; an empty one after `patience` seconds."""
+        while True:
+            with self._news:
+                if not self._news_since(after):
+                    self._news.wait(patience)
+                batch, finished = self._events[after + 1 :], self.finished
+            if batch:
+                after = batch[-1].seq
+            yield batch
+            if finished and not self._news_since(after):
+                return
+
+    def _news_since(self, after: int) -> bool:
+        return len(self._events) > after + 1 or self.finished
+
+    def _append(self, kind: type[Kind], fields: dict[str, Any]) -> Kind:
+        event = kind(run_id=self.run_id, seq=len(self._events), at=self.seconds(), **fields)
+        with self._news:
+            self._events.append(event)  # type: ignore[arg-type]
+            self.finished = self.finished or isinstance(event, RunFinished)
+            self._news.notify_all()
+        self._later("save", SAVE_SECONDS, self._save_or_fail)
+        return event
+
+    def _flush_delta(self) -> None:
+        self._cancel("join")
+        if self._pending is not None:
+            call_id, channel, pieces = self._pending
+            self._pending = None
+            self._joined_at = time.monotonic()
+            self._append(Delta, {"call_id": call_id, "channel": channel, "text": "".join(pieces)})
+
+    def _save_or_fail(self) -> None:
+        """A failing disk ends the run; what is in memory stays readable for those who follow it."""
+        self._timers.pop("save", None)
+        try:
+            self.save()
+        except StoreError as error:
+            self.failure = error
+            self.on_failure()
+
+    def _later(self, name: str, seconds: float, action: Callable[[], None]) -> None:
+        if name not in self._timers and not self.finished:
+            self._timers[name] = asyncio.get_running_loop().call_later(seconds, action)
+
+    def _cancel(self, name: str) -> None:
+        if timer := self._timers.pop(name, None):
+            timer.cancel()
