@@ -52,18 +52,23 @@ async def as_text(bench: Bench, messages: list[AnyMessage], number: int) -> tupl
     return AIMessage(answer.text.strip() or "(nothing)"), action
 
 
+LABELS = r"(?=^[ \t]*(?:Thought|Action|Action Input|Observation|Final Answer):|\Z)"
+FINAL = re.compile(r"^[ \t]*Final Answer:\s*(\S.*)", re.MULTILINE | re.DOTALL)
+CALLED = re.compile(
+    rf"^[ \t]*Action:[ \t]*(\S[^\n]*?)[ \t]*\n\s*Action Input:[ \t]*(.*?){LABELS}", re.MULTILINE | re.DOTALL
+)
+
+
 def read_text_step(text: str) -> tuple[str, Action]:
-    """The thought and the action in a plain-text step; nothing is guessed."""
-    final = re.search(r"^\s*Final Answer:\s*(.+)", text, re.MULTILINE | re.DOTALL)
-    called = re.search(r"^\s*Action:[ \t]*(\S.*?)[ \t]*$\s*^\s*Action Input:[ \t]*(.*)", text, re.MULTILINE | re.DOTALL)
-    first = min((m for m in (final, called) if m), key=lambda m: m.start(), default=None)
-    thought = text[: first.start()] if first else text
-    thought = re.sub(r"^\s*Thought:\s*", "", thought).strip()
+    """The thought and the action in a plain-text step: whichever of action and final answer comes first."""
+    final, called = FINAL.search(text), CALLED.search(text)
+    first = min((match for match in (final, called) if match), key=lambda match: match.start(), default=None)
+    thought = re.sub(r"^\s*Thought:\s*", "", text[: first.start()] if first else text).strip()
     if first is None:
         problem = "Your step has no Action with an Action Input, and no Final Answer. Write one of the two."
         return thought, Action(name="", problem=problem)
     if first is final:
-        return thought, Action(name=FINISH, input=final.group(1).strip())
+        return thought, Action(name=FINISH, input=first.group(1).strip())
     return thought, Action(name=first.group(1).strip(), input=_unfenced(first.group(2)))
 
 

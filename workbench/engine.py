@@ -6,7 +6,7 @@ import logging
 import os
 import random
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from agents import catalogue
 from agents.contract import Machine, Options
 from workbench import __version__, prompts
-from workbench.backends import registry as backends
+from workbench.backends import registry as backend_registry
 from workbench.backends.base import Backend, ModelInfo
 from workbench.bench import RunBench, error_info
 from workbench.errors import InvalidRequest, StoreError, WorkbenchError
@@ -40,16 +40,17 @@ logger = logging.getLogger(__name__)
 class Engine:
     """Owns the loop, the store, the backends and the runs in progress. Public methods may be called from any thread."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Open the store and start the loop. Raises StoreError."""
+    def __init__(self, settings: Settings, backends: Mapping[str, Backend] | None = None) -> None:
+        """Open the store and start the loop; `backends` are ready-made ones by name. Raises StoreError."""
         self.settings = settings
         self.store = RunStore(settings.store_url)
         self.store.mark_interrupted()
         self._logs: dict[str, RunLog] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._backends: dict[str, Backend] = {}
+        self._backends: dict[str, Backend] = dict(backends or {})
         self._slots: dict[str, Slots] = {}
         self._saver: AsyncSqliteSaver | None = None
+        self._opening = asyncio.Lock()
         self._guard = threading.RLock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
@@ -94,9 +95,9 @@ class Engine:
         with self._guard:
             if name not in self._backends:
                 try:
-                    self._backends[name] = backends.create(name, self.settings)
+                    self._backends[name] = backend_registry.create(name, self.settings)
                 except KeyError:
-                    known = ", ".join(backends.BACKENDS)
+                    known = ", ".join(backend_registry.BACKENDS)
                     raise InvalidRequest(f"There is no backend named {name!r}.", f"Choose one of: {known}.") from None
             return self._backends[name]
 
@@ -127,7 +128,8 @@ class Engine:
 
     def _resolved(self, machine: Machine, options: Options, request: RunRequest) -> RunRequest:
         """The request with every default filled in, so that the log says what really ran."""
-        model = request.model or self.backend(request.backend).default_model
+        backend = self.backend(request.backend)
+        model = request.model or backend.default_model
         if not model:
             raise InvalidRequest(
                 "No model is chosen.", f"Choose one; the Models page lists those of {request.backend}."
@@ -217,11 +219,12 @@ class Engine:
 
     async def _checkpoints(self) -> AsyncSqliteSaver:
         """LangGraph's checkpoints, in a file beside the log."""
-        if self._saver is None:
-            self.settings.home.mkdir(parents=True, exist_ok=True)
-            connection = await aiosqlite.connect(self.settings.home / "checkpoints.db")
-            self._saver = AsyncSqliteSaver(connection)
-        return self._saver
+        async with self._opening:
+            if self._saver is None:
+                self.settings.home.mkdir(parents=True, exist_ok=True)
+                connection = await aiosqlite.connect(self.settings.home / "checkpoints.db")
+                self._saver = AsyncSqliteSaver(connection)
+            return self._saver
 
     async def _shut_down(self) -> None:
         tasks = list(self._tasks.values())

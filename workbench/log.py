@@ -74,7 +74,7 @@ class RunLog:
             if batch:
                 after = batch[-1].seq
             yield batch
-            if finished and not self._news_since(after):
+            if finished:  # read in the same moment as the batch: nothing comes after it
                 return
 
     def _news_since(self, after: int) -> bool:

@@ -1,0 +1,1 @@
+"""Mirrors the rooms: each folder here tests the one of its name."""

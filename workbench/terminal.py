@@ -1,0 +1,237 @@
+"""Draws a run in a terminal: the same fold over the log as the pages, as text that only grows at its end."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from pydantic_core import from_json
+
+from workbench.events import (
+    AnyEvent,
+    CallView,
+    Card,
+    Delta,
+    Loading,
+    ModelAnswered,
+    ModelCalled,
+    Queued,
+    Reading,
+    Retried,
+    RunFinished,
+    RunView,
+    ToolAnswered,
+    ToolCalled,
+    Unknown,
+    Warned,
+)
+
+RULE = "──"
+UNLABELLED = ("title", "content")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef]")
+
+
+def harmless(text: str) -> str:
+    """The text without what could steer a terminal: control characters become U+FFFD, line breaks one kind."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def readable(text: str) -> str:
+    """A model's JSON object, perhaps still incomplete, as lines to read; empty as long as it is none."""
+    try:
+        data = from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        return ""
+    return "\n".join(_field(key, value) for key, value in data.items()) if isinstance(data, dict) else ""
+
+
+def _field(key: str, value: Any) -> str:
+    label = "" if key in UNLABELLED else f"{key.replace('_', ' ').capitalize()}: "
+    match value:
+        case str():
+            return label + value
+        case list():
+            return label.rstrip() + "".join(f"\n- {_inline(item)}" for item in value)
+    return label + _inline(value)
+
+
+def _inline(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+class Progress:
+    """One line on standard error that changes in place; where that is no terminal, a line per stage instead."""
+
+    def __init__(self, err: TextIO) -> None:
+        self._err = err
+        self._in_place = err.isatty()
+        self._stage = ""
+        self._shown = False
+
+    def show(self, stage: str, text: str) -> None:
+        """Show how far `stage` is."""
+        if self._in_place:
+            self._err.write(f"\r\x1b[2K{harmless(text)}")
+        elif stage != self._stage:
+            self._err.write(f"{harmless(text)}\n")
+        self._err.flush()
+        self._stage, self._shown = stage, True
+
+    def clear(self) -> None:
+        """Make room for other text."""
+        if self._shown and self._in_place:
+            self._err.write("\r\x1b[2K")
+            self._err.flush()
+        self._stage, self._shown = "", False
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.clear()
+        self._err.write(f"{harmless(text)}\n")
+        self._err.flush()
+
+
+class Transcript:
+    """Writes a run's text to `out` and what goes on meanwhile to `err`, event by event."""
+
+    def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.view = RunView()
+        self.progress = Progress(err or sys.stderr)
+        self._out = out or sys.stdout
+        self._at_line_start = True
+        self._current = ""
+        self._part = ""
+        self._shown: dict[str, str] = {}
+
+    def take(self, event: AnyEvent) -> None:
+        """Draw one event."""
+        self.view.apply(event)
+        if isinstance(event, Unknown):
+            return
+        draw: Callable[[Any], None] | None = getattr(self, f"_draw_{event.kind}", None)
+        if draw is not None:
+            draw(event)
+
+    def flush(self) -> None:
+        """Let everything drawn so far be seen."""
+        self._out.flush()
+
+    def _write(self, text: str) -> None:
+        if text:
+            self.progress.clear()
+            self._out.write(harmless(text))
+            self._at_line_start = text.endswith("\n")
+
+    def _line(self, text: str = "") -> None:
+        self._write(("" if self._at_line_start else "\n") + text + "\n")
+
+    def _heading(self, text: str) -> None:
+        self._line()
+        self._line(f"{RULE} {text} {RULE}")
+
+    def _draw_model_called(self, event: ModelCalled) -> None:
+        self._shown[event.call_id] = ""
+        self._go_to(event.call_id)
+
+    def _go_to(self, call_id: str) -> CallView | None:
+        """Write under this call's heading from here on."""
+        call = next((call for call in reversed(self.view.calls) if call.called.call_id == call_id), None)
+        if call is not None and call_id != self._current:
+            again = " (continued)" if self._shown.get(call_id) else ""
+            self._heading(f"{call.called.role.replace('_', ' ').capitalize()}, step {call.called.step}{again}")
+            self._current, self._part = call_id, ""
+        return call
+
+    def _draw_queued(self, event: Queued) -> None:
+        if event.position:
+            self.progress.show("queued", f"Waiting for a free slot: place {event.position} in the queue.")
+
+    def _draw_loading(self, event: Loading) -> None:
+        if event.stage == "fetch" and event.total:
+            self.progress.show(
+                "fetch", f"Fetching the model: {event.done / event.total:.0%} of {event.total / 1e9:.2f} GB"
+            )
+        else:
+            self.progress.show(event.stage, "Fetching the model." if event.stage == "fetch" else "Loading the model.")
+
+    def _draw_reading(self, event: Reading) -> None:
+        cached = f", {event.cached:,} from its cache" if event.cached else ""
+        self.progress.show("reading", f"Reading the prompt: {event.read:,} of {event.total:,} tokens{cached}.")
+
+    def _draw_delta(self, event: Delta) -> None:
+        call = self._go_to(event.call_id)
+        if call is None or not event.text or event.channel == "tool":
+            return
+        if event.channel != self._part:
+            if event.channel == "thinking" or self._part:
+                self._line(f"({event.channel})")
+            self._part = event.channel
+        if event.channel == "text" and "json_schema" in call.called.parameters:
+            self._grow(event.call_id, readable(call.text))
+        elif event.channel == "text":
+            self._grow(event.call_id, call.text)
+        else:
+            self._write(event.text)
+
+    def _grow(self, call_id: str, text: str) -> None:
+        """Write what is new. A text that changed before its end waits until it is whole."""
+        shown = self._shown.get(call_id, "")
+        if text.startswith(shown):
+            self._write(text[len(shown) :])
+            self._shown[call_id] = text
+
+    def _draw_model_answered(self, event: ModelAnswered) -> None:
+        call = self._go_to(event.call_id)
+        if call is None:
+            return
+        structured = "json_schema" in call.called.parameters
+        whole = (readable(event.text) or event.text) if structured else event.text
+        if not whole.startswith(self._shown[event.call_id]):
+            self._line()
+            self._shown[event.call_id] = ""
+        self._grow(event.call_id, whole)
+        if not self._at_line_start:
+            self._line()
+        if event.finish_reason == "length":
+            self.progress.say("The answer was cut at the token limit.")
+
+    def _draw_card(self, event: Card) -> None:
+        """A card says again what its call has shown, with a title: only what is new is written."""
+        if event.call_id and _squeezed(event.content) in _squeezed(self._shown.get(event.call_id, "")):
+            return
+        self._heading(event.title)
+        self._line(event.content)
+        self._current = ""
+
+    def _draw_tool_called(self, event: ToolCalled) -> None:
+        arguments = ", ".join(f"{key}={_inline(value)}" for key, value in event.arguments.items())
+        self._line(f"→ {event.name}({arguments})")
+
+    def _draw_tool_answered(self, event: ToolAnswered) -> None:
+        mark = "← error: " if event.error else "← "
+        self._line(mark + event.result.replace("\n", "\n  "))
+
+    def _draw_retried(self, event: Retried) -> None:
+        waited = f" in {event.waited:.0f} s" if event.waited >= 1 else ""
+        self.progress.say(f"Trying again{waited} (attempt {event.attempt}): {event.error.message}")
+
+    def _draw_warning(self, event: Warned) -> None:
+        self.progress.say(f"Warning: {event.message} {event.hint}".rstrip())
+
+    def _draw_run_finished(self, event: RunFinished) -> None:
+        if event.answer:
+            self._heading("Answer")
+            self._line(event.answer)
+        self.flush()
+        totals = event.totals
+        cost = f"{totals.seconds:.1f} s, {totals.calls} calls, {totals.completion_tokens:,} tokens written"
+        reason = f" {event.reason}" if event.reason else ""
+        words = {"answered": "Answered", "stopped": "Stopped", "limit": "Limit reached", "failed": "Failed"}
+        self.progress.say(f"{words[event.status]} after {cost}.{reason}")
+        if event.error is not None:
+            self.progress.say(f"{event.error.message}\n{event.error.hint}".rstrip())
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
