@@ -171,7 +171,7 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> RunReques
 
 
 def read_options(machine: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """The machine's options from KEY=VALUE pairs, each value read as YAML: `3`, `true`, `[a, b]`. Raises InvalidRequest."""
+    """The machine's options from KEY=VALUE pairs, each value read as YAML. Raises InvalidRequest."""
     known = catalogue.load(machine).options.model_fields if machine in catalogue.MACHINES else {}
     options: dict[str, Any] = {}
     for pair in pairs:

@@ -43,7 +43,9 @@ def readable(text: str) -> str:
         data = from_json(text, allow_partial="trailing-strings")
     except ValueError:
         return ""
-    return "\n".join(_field(key, value) for key, value in data.items()) if isinstance(data, dict) else ""
+    if not isinstance(data, dict):
+        return ""
+    return "\n".join(_field(key, value) for key, value in data.items() if value != [])
 
 
 def _field(key: str, value: Any) -> str:
@@ -123,11 +125,16 @@ class Transcript:
             self._out.write(harmless(text))
             self._at_line_start = text.endswith("\n")
 
-    def _line(self, text: str = "") -> None:
-        self._write(("" if self._at_line_start else "\n") + text + "\n")
+    def _end_line(self) -> None:
+        if not self._at_line_start:
+            self._write("\n")
+
+    def _line(self, text: str) -> None:
+        self._end_line()
+        self._write(text + "\n")
 
     def _heading(self, text: str) -> None:
-        self._line()
+        self._line("")
         self._line(f"{RULE} {text} {RULE}")
 
     def _draw_model_called(self, event: ModelCalled) -> None:
@@ -139,7 +146,8 @@ class Transcript:
         call = next((call for call in reversed(self.view.calls) if call.called.call_id == call_id), None)
         if call is not None and call_id != self._current:
             again = " (continued)" if self._shown.get(call_id) else ""
-            self._heading(f"{call.called.role.replace('_', ' ').capitalize()}, step {call.called.step}{again}")
+            number = self.view.calls.index(call) + 1
+            self._heading(f"{number}. {call.called.role.replace('_', ' ').capitalize()}{again}")
             self._current, self._part = call_id, ""
         return call
 
@@ -165,9 +173,9 @@ class Transcript:
             return
         if event.channel != self._part:
             if event.channel == "thinking" or self._part:
-                self._line(f"({event.channel})")
+                self._line("(thinking)" if event.channel == "thinking" else "(answer)")
             self._part = event.channel
-        if event.channel == "text" and "json_schema" in call.called.parameters:
+        if event.channel == "text" and _structured(call):
             self._grow(event.call_id, readable(call.text))
         elif event.channel == "text":
             self._grow(event.call_id, call.text)
@@ -185,20 +193,19 @@ class Transcript:
         call = self._go_to(event.call_id)
         if call is None:
             return
-        structured = "json_schema" in call.called.parameters
-        whole = (readable(event.text) or event.text) if structured else event.text
+        whole = (readable(event.text) or event.text) if _structured(call) else event.text
         if not whole.startswith(self._shown[event.call_id]):
-            self._line()
+            self._end_line()
             self._shown[event.call_id] = ""
         self._grow(event.call_id, whole)
-        if not self._at_line_start:
-            self._line()
+        self._end_line()
         if event.finish_reason == "length":
             self.progress.say("The answer was cut at the token limit.")
 
     def _draw_card(self, event: Card) -> None:
         """A card says again what its call has shown, with a title: only what is new is written."""
-        if event.call_id and _squeezed(event.content) in _squeezed(self._shown.get(event.call_id, "")):
+        call = self._go_to(event.call_id) if event.call_id else None
+        if call is not None and (_structured(call) or _squeezed(event.content) in _squeezed(call.text)):
             return
         self._heading(event.title)
         self._line(event.content)
@@ -231,6 +238,10 @@ class Transcript:
         self.progress.say(f"{words[event.status]} after {cost}.{reason}")
         if event.error is not None:
             self.progress.say(f"{event.error.message}\n{event.error.hint}".rstrip())
+
+
+def _structured(call: CallView) -> bool:
+    return "json_schema" in call.called.parameters
 
 
 def _squeezed(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Small helpers behind make's commands."""

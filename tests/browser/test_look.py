@@ -1,0 +1,109 @@
+"""The look in a real browser: what Streamlit lets through, where links lead, both themes, narrow screens."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.app_server import AppServer
+from tests.conftest import clean_environment
+from tests.ui import samples
+
+RUN = "reflection_answered"
+
+
+class Gallery(AppServer):
+    """Every state of the look, served as the app is."""
+
+    def _command(self) -> list[str]:
+        flags = ["--server.headless=true", f"--server.port={self.port}", "--server.fileWatcherType=none"]
+        return [sys.executable, "-m", "streamlit", "run", "tests/ui/gallery.py", *flags]
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    home = tmp_path_factory.mktemp("gallery")
+    with Gallery(home, clean_environment(home)) as server:
+        yield server
+
+
+def opened(browser: Any, gallery: Gallery, sample: str, **screen: Any) -> Any:
+    """A page that shows a sample."""
+    page = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **screen}).new_page()
+    page.goto(f"{gallery.url}/?sample={sample}")
+    page.locator(".wb-diagram svg").wait_for()
+    page.locator("#the-end").wait_for(state="attached")
+    return page
+
+
+@pytest.mark.parametrize("key", ["click", "Enter"])
+def test_a_node_brings_its_latest_card_into_view(browser: Any, gallery: Gallery, key: str):
+    page = opened(browser, gallery, RUN, viewport={"width": 390, "height": 700})
+    card = page.locator("#entry-3")
+    assert card.evaluate("e => e.getBoundingClientRect().top > innerHeight")
+    node = page.locator('.wb-diagram a[href="#entry-3"]')
+    if key == "click":
+        node.click()
+    else:
+        node.focus()
+        page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('#entry-3').getBoundingClientRect().top < innerHeight")
+    assert card.evaluate("e => e.getBoundingClientRect().top >= 0 && e.matches(':target')")
+
+
+def test_the_theme_is_followed_by_cards_and_diagram(browser: Any, gallery: Gallery):
+    seen = {}
+    for theme in ("light", "dark"):
+        page = opened(browser, gallery, RUN, color_scheme=theme)
+        colours = [
+            page.locator("#entry-0").evaluate("e => getComputedStyle(e).color"),
+            page.locator(".wb-node.wb-critic rect").first.evaluate("e => getComputedStyle(e).stroke"),
+            page.evaluate("getComputedStyle(document.documentElement).colorScheme"),
+        ]
+        seen[theme] = colours
+    assert seen == {
+        "light": ["rgb(29, 28, 26)", "rgb(180, 83, 26)", "light"],
+        "dark": ["rgb(236, 234, 228)", "rgb(232, 147, 90)", "dark"],
+    }
+
+
+def test_a_theme_chosen_in_the_menu_is_followed_too(browser: Any, gallery: Gallery):
+    page = opened(browser, gallery, RUN, color_scheme="light")
+    page.get_by_test_id("stMainMenu").click()
+    page.get_by_role("menuitemradio").nth(2).click()
+    page.wait_for_function("getComputedStyle(document.querySelector('#entry-0')).color === 'rgb(236, 234, 228)'")
+
+
+@pytest.mark.parametrize("sample", list(samples.SAMPLES))
+def test_nothing_scrolls_sideways_on_a_phone(browser: Any, gallery: Gallery, sample: str):
+    page = opened(browser, gallery, sample, viewport={"width": 390, "height": 800})
+    too_wide = "e => e.scrollWidth - e.clientWidth"
+    assert page.get_by_test_id("stMain").evaluate(too_wide) <= 0
+    assert page.locator(".wb-card").evaluate_all(f"cards => cards.map({too_wide}).every(n => n <= 0)")
+
+
+def test_labels_stay_within_the_diagram_s_frame(browser: Any, gallery: Gallery):
+    for sample in ("reflection_live", "react_limit", "ladder", "stepwise_live"):
+        page = opened(browser, gallery, sample)
+        beyond = page.evaluate(
+            """() => {
+                const frame = document.querySelector('.st-key-map').getBoundingClientRect()
+                return [...document.querySelectorAll('.wb-diagram text')]
+                    .map(text => [text.textContent, text.getBoundingClientRect()])
+                    .filter(([, box]) => box.left < frame.left || box.right > frame.right)
+                    .map(([words]) => words)
+            }"""
+        )
+        assert beyond == [], sample
+
+
+def test_what_a_model_writes_loads_nothing_and_runs_nothing(browser: Any, gallery: Gallery):
+    page = browser.new_context().new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("dialog", lambda dialog: pytest.fail(f"A script ran: {dialog.message}"))
+    page.goto(f"{gallery.url}/?sample=markdown")
+    page.locator("#the-end").wait_for(state="attached")
+    assert page.get_by_text("<script>alert(1)</script>").is_visible()
+    assert [url for url in asked if not url.startswith((gallery.url, "data:", "blob:"))] == []

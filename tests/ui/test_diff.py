@@ -1,0 +1,68 @@
+import random
+
+import pytest
+
+from workbench.ui.diff import WORDS_LIMIT, changed_share, changes, diff_html
+
+BEFORE = "The Little Prince remains a treasured companion of childhood. Its small hero asks."
+AFTER = "The Little Prince remains a book that children meet twice. Its small hero asks."
+
+
+def rebuilt(before: str, after: str) -> tuple[str, str]:
+    pieces = changes(before, after)
+    kept = "".join(text for kind, text in pieces if kind != "added")
+    new = "".join(text for kind, text in pieces if kind != "struck")
+    return kept, new
+
+
+def test_a_revision_strikes_one_phrase_and_adds_another():
+    assert changes(BEFORE, AFTER) == [
+        ("same", "The Little Prince remains a "),
+        ("struck", "treasured companion of childhood"),
+        ("added", "book that children meet twice"),
+        ("same", ". Its small hero asks."),
+    ]
+
+
+def test_both_drafts_can_be_read_back_whatever_they_are():
+    draw = random.Random(7)
+    words = ["a", "fox", "tamed", "  ", "\n\n", ".", "don't", "it", "the", "星", "王子", "<b>", "—", ""]
+    for _ in range(300):
+        before, after = ("".join(draw.choices(words, k=draw.randrange(25))) for _ in range(2))
+        assert rebuilt(before, after) == (before, after)
+
+
+@pytest.mark.parametrize(("before", "after"), [("", ""), ("", "new"), ("old", ""), ("same text", "same text")])
+def test_empty_and_equal_drafts(before: str, after: str):
+    assert rebuilt(before, after) == (before, after)
+    assert all(text for _, text in changes(before, after))
+
+
+def test_equal_drafts_have_no_marks():
+    assert "<ins>" not in diff_html(BEFORE, BEFORE) and "<del>" not in diff_html(BEFORE, BEFORE)
+
+
+def test_drafts_beyond_the_limit_are_compared_by_sentences_and_lose_nothing():
+    before = "".join(f"Sentence number {n} says something. " for n in range(WORDS_LIMIT // 8))
+    after = before.replace("number 7 says", "number 7 denies")
+    assert rebuilt(before, after) == (before, after)
+    assert ("struck", "Sentence number 7 says something. ") in changes(before, after)
+
+
+def test_text_without_spaces_is_compared_by_character():
+    assert ("added", "五") in changes("我有三个苹果和一些梨", "我有五个苹果和一些梨")
+
+
+def test_markup_in_a_draft_stays_text():
+    html = diff_html("<b>old</b>", "<script>new</script>")
+    assert "<script>" not in html and "<b>" not in html and "&lt;" in html
+
+
+def test_a_lone_surrogate_in_a_draft_does_not_break_the_page():
+    diff_html("a \ud800", "b \ud800").encode("utf-8")
+
+
+def test_the_share_of_new_text():
+    assert changed_share("a b", "a b") == 0
+    assert changed_share("", "all new") == 1
+    assert changed_share("", "") == 0

@@ -1,0 +1,328 @@
+"""The embedded backend: llama.cpp in a supervised child process, started on first use, one model at a time."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httpx
+
+from workbench.backends import gguf, openai_wire
+from workbench.backends.base import (
+    BackendStatus,
+    Capability,
+    ChatRequest,
+    LoadingPart,
+    ModelInfo,
+    Part,
+)
+from workbench.backends.fetch import MODELS, Downloads, pinned, verified
+from workbench.backends.llama_process import Launch, LlamaProcess
+from workbench.errors import BackendError, ModelMissing, StreamBroken
+from workbench.settings import Settings
+
+LOADING_SECONDS = 1.0
+FETCH_POLL_SECONDS = 0.1
+_ALWAYS: frozenset[Capability] = frozenset({"schema", "logprobs", "seed"})
+_LATER_SPLIT = re.compile(r"-\d{5}-of-\d{5}$")
+# Their templates announce tools, but they write a call as plain JSON in the text: tool_calls would stay empty.
+_WRITE_CALLS_AS_TEXT = ("qwen2.5 coder", "qwen2.5-coder")
+
+
+def create(settings: Settings) -> "EmbeddedBackend":
+    """The embedded backend; nothing is started or fetched yet."""
+    return EmbeddedBackend(settings)
+
+
+class EmbeddedBackend:
+    """llama.cpp's own server as a child process, spoken to in the OpenAI protocol."""
+
+    name: ClassVar[str] = "embedded"
+    title: ClassVar[str] = "Embedded (llama.cpp)"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.downloads = Downloads(settings.models_path)
+        self._process: LlamaProcess | None = None
+        self._gate = asyncio.Lock()  # first come, first served: whoever waits for another model is not overtaken
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._running = 0
+
+    @property
+    def slots(self) -> int | None:
+        """How many calls run at once."""
+        return self.settings.embedded_slots
+
+    @property
+    def default_model(self) -> str:
+        """The model of the settings: a pinned one, or a path."""
+        return self.settings.embedded_model
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process id; None when none runs."""
+        return self._process.pid if self._process and self._process.alive else None
+
+    async def status(self) -> BackendStatus:
+        """Ready when the engine is installed and its default model is there or can be fetched."""
+        try:
+            engine = f"llama.cpp (xllamacpp {version('xllamacpp')})"
+        except PackageNotFoundError:
+            return BackendStatus(ready=False, detail="The package xllamacpp is missing.", hint="Run `make setup`.")
+        try:
+            model = await self.model(self.default_model)
+        except BackendError as error:
+            return BackendStatus(ready=False, detail=error.message, hint=error.hint)
+        download = self.downloads.get(model.name)
+        failed = download.snapshot().error if download else None
+        if failed and not model.installed:
+            return BackendStatus(ready=False, detail=failed.message, hint=failed.hint)
+        if not model.installed:
+            size = f"{(model.size or 0) / 1e9:.1f} GB"
+            return BackendStatus(ready=True, detail=f"{engine}; {model.name} ({size}) is fetched at its first use.")
+        return BackendStatus(ready=True, detail=f"{engine}; {model.name} is ready.")
+
+    async def models(self) -> list[ModelInfo]:
+        """The pinned models, the model files in the models folder, and the settings' own."""
+        names = [model.name for model in MODELS]
+        names += sorted(_names_in(self.settings.models_path) - set(names))
+        if self.default_model not in names:
+            names.append(self.default_model)
+        found = []
+        for name in names:
+            with suppress(BackendError):  # a broken or missing file says so when it is asked for by name
+                found.append(await self.model(name))
+        return found
+
+    async def model(self, name: str) -> ModelInfo:
+        """One model: pinned, by file name in the models folder, or by path. Raises ModelMissing, ModelUnusable."""
+        return await asyncio.to_thread(self._describe, name)
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        """Tokens of the prompt as the model gets it; None while the engine does not serve that model."""
+        process = self._loaded(self._path(request.model))
+        if not process:
+            return None
+        try:
+            return await _count(process, request)
+        except httpx.HTTPError:
+            return None
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Part, None]:
+        """Stream one answer; the model is fetched and loaded first if need be."""
+        admission = asyncio.create_task(self._admit(request))
+        try:
+            async with aclosing(self._follow(admission, request.model)) as waited:
+                async for loading in waited:
+                    yield loading
+            process, load_seconds = admission.result()
+            async with aclosing(self._answer(process, request, load_seconds)) as parts:
+                async for answered in parts:
+                    yield answered
+        finally:
+            await self._leave(admission)
+
+    async def close(self) -> None:
+        """Stop downloads and the engine."""
+        await asyncio.to_thread(self.downloads.close)
+        await self._end_process()
+        async with self._gate:  # a model that was being loaded meanwhile
+            await self._end_process()
+
+    # Which file a name means
+
+    def _path(self, name: str) -> Path:
+        if model := pinned(name):
+            return self.settings.models_path / model.file
+        if Path(name).name == name and (inside := self.settings.models_path / f"{name}.gguf").is_file():
+            return inside
+        return Path(name).expanduser().absolute()
+
+    def _describe(self, name: str) -> ModelInfo:
+        path, model = self._path(name), pinned(name)
+        if model and not verified(model, self.settings.models_path):
+            window, digest = self.settings.embedded_context, model.sha256
+            return ModelInfo(
+                name=name, size=model.size, context_window=window, capabilities=_ALWAYS, digest=digest, installed=False
+            )
+        if not path.is_file():
+            raise ModelMissing(
+                f"There is no model file {name}.",
+                f"Put a GGUF file into {self.settings.models_path}, or give the path of one.",
+            )
+        header = gguf.read(path)
+        return ModelInfo(
+            name=name,
+            size=path.stat().st_size,
+            context_window=self._window(header),
+            capabilities=_capabilities(header),
+            digest=model.sha256 if model else "",
+            family=header.architecture,
+            parameters=header.parameters,
+            quantisation=header.quantisation,
+            loaded=self._loaded(path) is not None,
+        )
+
+    def _window(self, header: gguf.Header, wanted: int | None = None) -> int:
+        """The window of a call: what is wanted or set, but no more than the model was trained for."""
+        window = wanted or self.settings.embedded_context
+        return min(window, header.context_length or window)
+
+    # Getting the engine ready
+
+    def _loaded(self, path: Path) -> LlamaProcess | None:
+        """The running engine, if it has that model."""
+        process = self._process
+        return process if process and process.alive and process.launch.model == path else None
+
+    async def _admit(self, request: ChatRequest) -> tuple[LlamaProcess, float]:
+        """A running engine that serves the request, and the seconds that its start took."""
+        path = self._path(request.model)
+        if not self._loaded(path):
+            await self._fetch(request.model)
+        async with self._gate:
+            process, seconds = self._loaded(path), 0.0
+            if not process or (request.context_window or 0) > process.launch.context:
+                began = time.monotonic()
+                process = await self._fitting_process(path, request.context_window)
+                seconds = time.monotonic() - began
+            self._running += 1
+            self._idle.clear()
+            return process, seconds
+
+    async def _fetch(self, name: str) -> None:
+        """Have the file there. Stopping the call leaves the download going: other calls may wait for it too."""
+        model = pinned(name)
+        if not model:
+            await self.model(name)
+        elif not await asyncio.to_thread(verified, model, self.settings.models_path):
+            download = self.downloads.start(name)
+            while not download.future.done():
+                await asyncio.sleep(FETCH_POLL_SECONDS)
+            download.future.result()
+
+    async def _fitting_process(self, path: Path, wanted: int | None) -> LlamaProcess:
+        """The engine with that model and at least the window that is wanted, started afresh if it must be."""
+        context = self._window(await asyncio.to_thread(gguf.read, path), wanted)
+        process = self._loaded(path)
+        if process and context <= process.launch.context:
+            return process
+        await self._idle.wait()
+        await self._end_process()
+        launch = Launch(path, context, self.settings.embedded_slots, self.settings.embedded_threads)
+        process = LlamaProcess(launch, self.settings.home / "logs" / "llama-server.log")
+        await process.start()
+        self._process = process
+        return process
+
+    async def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process:
+            await process.stop()
+
+    async def _follow(self, admission: "asyncio.Task[Any]", name: str) -> AsyncGenerator[LoadingPart, None]:
+        """Say about once a second what the call waits for."""
+        await asyncio.wait({admission}, timeout=FETCH_POLL_SECONDS)
+        while not admission.done():
+            yield self._loading(name)
+            await asyncio.wait({admission}, timeout=LOADING_SECONDS)
+
+    def _loading(self, name: str) -> LoadingPart:
+        download = self.downloads.get(name)
+        if download and not download.future.done():
+            progress = download.snapshot()
+            return LoadingPart(stage="fetch", done=progress.done, total=progress.total)
+        return LoadingPart(stage="load")
+
+    async def _leave(self, admission: "asyncio.Task[tuple[LlamaProcess, float]]") -> None:
+        """Give back what the admission took, also when it had not come through yet."""
+        if not admission.done():
+            admission.cancel()
+            await asyncio.wait({admission})
+        if admission.cancelled() or admission.exception():
+            return
+        self._running -= 1
+        if not self._running:
+            self._idle.set()
+
+    # The call itself
+
+    async def _answer(
+        self, process: LlamaProcess, request: ChatRequest, load_seconds: float
+    ) -> AsyncGenerator[Part, None]:
+        try:
+            body = await self._fitting(process, request)
+            async with aclosing(_stream(process, body, load_seconds)) as parts:
+                async for part in parts:
+                    yield part
+        except (httpx.HTTPError, StreamBroken) as error:
+            if await process.died():
+                raise process.crash() from None
+            if isinstance(error, StreamBroken):
+                raise
+            reason = str(error) or type(error).__name__
+            raise StreamBroken(f"The connection to the engine broke: {reason}.", "Run it again.") from None
+
+    async def _fitting(self, process: LlamaProcess, request: ChatRequest) -> dict[str, Any]:
+        """The request's body, held to the window that it asks for when the engine's own is larger."""
+        body = openai_wire.body(request)
+        window = request.context_window
+        if window and window < process.launch.context:
+            count = await _count(process, request)
+            if count >= window:
+                raise openai_wire.overflow(count, window)
+            body["max_tokens"] = min(request.max_tokens or window, window - count)
+        return body
+
+
+async def _stream(process: LlamaProcess, body: dict[str, Any], load_seconds: float) -> AsyncGenerator[Part, None]:
+    collector = openai_wire.Collector()
+    async with process.client.stream("POST", "/v1/chat/completions", json=body) as response:
+        if response.status_code != 200:
+            await response.aread()
+            raise openai_wire.error_of(response.status_code, _json(response))
+        async for found in openai_wire.objects(response.aiter_lines()):
+            for part in collector.take(found):
+                yield part
+    yield collector.answer(load_seconds)
+
+
+async def _count(process: LlamaProcess, request: ChatRequest) -> int:
+    prompt = await _post(process, "/apply-template", openai_wire.prompt_body(request))
+    wanted = {"content": prompt["prompt"], "add_special": True, "parse_special": True}
+    return len((await _post(process, "/tokenize", wanted))["tokens"])
+
+
+async def _post(process: LlamaProcess, path: str, body: dict[str, Any]) -> Any:
+    response = await process.client.post(path, json=body)
+    if response.status_code != 200:
+        raise openai_wire.error_of(response.status_code, _json(response))
+    return response.json()
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return {"message": response.text[:200]}
+
+
+def _names_in(folder: Path) -> set[str]:
+    """The model files of a folder by name; of a split model only its first file."""
+    names = {path.stem for path in folder.glob("*.gguf")} if folder.is_dir() else set()
+    return {name for name in names if not _LATER_SPLIT.search(name) or "-00001-of-" in name}
+
+
+def _capabilities(header: gguf.Header) -> frozenset[Capability]:
+    found = set(_ALWAYS)
+    template = header.chat_template
+    if "tools" in template and not header.name.lower().startswith(_WRITE_CALLS_AS_TEXT):
+        found.add("tools")
+    if "<think>" in template or "enable_thinking" in template:
+        found.add("thinking")
+    return frozenset(found)

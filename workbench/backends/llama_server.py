@@ -1,0 +1,90 @@
+"""The engine's own process: llama.cpp's HTTP server on a free loopback port, alive no longer than its parent.
+
+Its standard input brings the API key in one line and then stays open: when it closes, the parent is gone. Its standard
+output says where it listens, in one line, as soon as the model is loaded. What llama.cpp prints goes to standard error.
+"""
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+import xllamacpp  # type: ignore[import-untyped]
+
+_PR_SET_PDEATHSIG = 1
+_BATCH = 256  # the server notices between batches that its client hung up: a larger batch makes Stop slower
+_CACHE_MIB = 1024
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="path of the GGUF file")
+    parser.add_argument("--context", type=int, required=True, help="context window of each slot, in tokens")
+    parser.add_argument("--slots", type=int, required=True, help="calls that run at once")
+    parser.add_argument("--threads", type=int, default=0, help="0 lets llama.cpp choose")
+    return parser.parse_args()
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end us with our parent: while a model loads, no Python thread of ours gets to run."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _own_the_standard_output() -> int:
+    """Keep the pipe to our parent for ourselves: llama.cpp writes to descriptor 1 as it likes."""
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    return ours
+
+
+def _read_key() -> str:
+    """The line from our parent; unbuffered, as a thread will wait on the same descriptor until the end."""
+    line = b""
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode()
+
+
+def _exit_with_parent() -> None:
+    while os.read(0, 1024):
+        pass
+    os._exit(0)
+
+
+def main() -> None:
+    """Load the model, say where we listen, and serve until the parent lets go of us."""
+    arguments = _arguments()
+    _die_with_parent()
+    report = _own_the_standard_output()
+    key = _read_key()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    server = _serve(arguments, key)
+    os.write(report, f"{server.listening_address}\n".encode())
+    threading.Event().wait()
+
+
+def _serve(arguments: argparse.Namespace, key: str) -> Any:
+    """The server, listening; it returns when the model is loaded."""
+    params = xllamacpp.CommonParams()
+    params.model.path = arguments.model
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [key]
+    params.n_ctx = arguments.context * arguments.slots  # it is divided among the slots
+    params.n_parallel = arguments.slots
+    params.n_batch = params.n_ubatch = _BATCH
+    params.cache_ram_mib = _CACHE_MIB
+    params.use_jinja = True
+    params.prefill_assistant = False  # a last assistant turn is a turn, not the beginning of the answer
+    params.ui = False
+    if arguments.threads:
+        params.cpuparams.n_threads = arguments.threads
+    return xllamacpp.Server(params)
+
+
+if __name__ == "__main__":
+    main()

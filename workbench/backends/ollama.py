@@ -1,0 +1,454 @@
+"""Ollama through its official client: the native /api/chat, which tells durations, thinking and log-probabilities."""
+
+import asyncio
+import ipaddress
+import json
+import re
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
+from functools import cached_property
+from typing import Any, ClassVar, cast
+from urllib.parse import urlsplit
+
+import httpx
+import ollama
+
+from workbench.backends.base import (
+    AnswerPart,
+    BackendStatus,
+    Capability,
+    ChatRequest,
+    FinishReason,
+    LoadingPart,
+    Message,
+    ModelInfo,
+    Part,
+    TextPart,
+    TokenLogprob,
+    ToolSpec,
+)
+from workbench.errors import (
+    AuthenticationFailed,
+    BackendError,
+    BackendUnreachable,
+    ContextOverflow,
+    ModelMissing,
+    ModelUnusable,
+    RateLimited,
+    RequestRefused,
+    ServerFault,
+    StreamBroken,
+)
+from workbench.events import ToolCall
+from workbench.settings import Settings
+
+QUIET_SECONDS = 1.0
+STATUS_SECONDS = 5.0
+LOGPROBS_SINCE = (0, 12, 11)
+START_HINT = "Start it with `ollama serve` or open the Ollama app. If it runs elsewhere, set OLLAMA_HOST in .env."
+ADDRESS_HINT = "Correct OLLAMA_HOST in .env, for example http://127.0.0.1:11434."
+_UNREACHABLE = (ConnectionError, httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+_NOT_OLLAMA = (ValueError, AttributeError, TypeError, KeyError)
+_NO_ROOM = re.compile(r"more system memory|unable to load model|out of memory", re.IGNORECASE)
+_OVERFLOW = re.compile(r"exceeds? the (context length|available context size)|prompt too long", re.IGNORECASE)
+
+
+def create(settings: Settings) -> "OllamaBackend":
+    """The backend for `settings.ollama_host`."""
+    return OllamaBackend(settings.ollama_host, settings.ollama_model, settings.ollama_keep_alive)
+
+
+class _Client(ollama.AsyncClient):
+    """The official client, with the two requests for which it has no method."""
+
+    async def stream_chat(self, payload: Mapping[str, Any]) -> AsyncGenerator[ollama.ChatResponse, None]:
+        """Like `chat(stream=True)`, but with `truncate` and `shift`, which `chat` cannot send."""
+        stream = await self._request(ollama.ChatResponse, "POST", "/api/chat", json=payload, stream=True)
+        return cast("AsyncGenerator[ollama.ChatResponse, None]", stream)
+
+    async def version(self) -> str:
+        """The server's version."""
+        answer = await self._request_raw("GET", "/api/version")  # type: ignore[no-untyped-call]
+        return str(answer.json()["version"])
+
+
+class OllamaBackend:
+    """Models that run in an Ollama server."""
+
+    name: ClassVar[str] = "ollama"
+    title: ClassVar[str] = "Ollama"
+
+    def __init__(self, host: str, model: str = "", keep_alive: str = "") -> None:
+        """Connect to nothing yet: a wrong address is an error of the first call."""
+        self._host = client_address(host)
+        self._model = model
+        self._keep_alive = keep_alive
+
+    @property
+    def slots(self) -> int | None:
+        """None: Ollama queues by itself."""
+        return None
+
+    @property
+    def default_model(self) -> str:
+        """OLLAMA_MODEL."""
+        return self._model
+
+    async def status(self) -> BackendStatus:
+        """Whether Ollama answers and has a model."""
+        try:
+            async with asyncio.timeout(STATUS_SECONDS):
+                version, models = await self._version(), await self._tags()
+        except TimeoutError:
+            detail = f"Ollama at {self._host} did not answer within {STATUS_SECONDS:.0f} seconds."
+            return BackendStatus(ready=False, detail=detail, hint="Restart Ollama, then try again.")
+        except BackendError as error:
+            return BackendStatus(ready=False, detail=error.message, hint=error.hint)
+        where = f"Ollama {version} at {self._host}"
+        if not models:
+            hint = "Fetch one, for example with `ollama pull qwen2.5-coder:1.5b`."
+            return BackendStatus(ready=False, detail=f"{where} has no model yet.", hint=hint)
+        return BackendStatus(ready=True, detail=f"{where}, {len(models)} model{'s' if len(models) != 1 else ''}")
+
+    async def models(self) -> list[ModelInfo]:
+        """The installed models that can chat."""
+        tags, loaded, logprobs = await asyncio.gather(self._tags(), self._loaded(), self._gives_logprobs())
+        infos = await asyncio.gather(*(self._describe(tag, loaded, logprobs) for tag in tags))
+        return [info for info in infos if info is not None]
+
+    async def model(self, name: str) -> ModelInfo:
+        """One model; a name without a tag means its `latest`. Raises ModelMissing."""
+        tag = next((tag for tag in await self._tags() if tag.model in _spellings(name)), None)
+        if tag is None:
+            raise _missing(name)
+        info = await self._describe(tag, await self._loaded(), await self._gives_logprobs())
+        if info is None:
+            raise RequestRefused(f"{name} is not a chat model.", "Choose a model that writes text.")
+        return info
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        """None: Ollama has no tokenizer endpoint."""
+        return None
+
+    async def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
+        """Stream one answer. A prompt that Ollama would have cut silently raises ContextOverflow."""
+        answer = _Answer()
+        is_loaded = bool(set(await self._loaded()) & _spellings(request.model))
+        async with (
+            aclosing(self._chunks(request)) as chunks,
+            aclosing(_tell_of_loading(chunks, is_loaded)) as arrivals,
+        ):
+            async for arrival in arrivals:
+                if isinstance(arrival, LoadingPart):
+                    yield arrival
+                    continue
+                for part in answer.take(arrival):
+                    yield part
+        _refuse_cut_prompt(answer.last, request)
+        yield answer.finished()
+
+    async def close(self) -> None:
+        """Close the connections. The backend can be used again afterwards."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            await client.close()
+
+    @cached_property
+    def _client(self) -> _Client:
+        try:
+            # A proxy named in the environment never knows the way to this machine's own loopback.
+            return _Client(host=self._host, trust_env=not is_loopback(self._host))
+        except (ValueError, httpx.InvalidURL) as error:
+            raise BackendUnreachable(f"OLLAMA_HOST is not an address: {self._host} ({error}).", ADDRESS_HINT) from error
+
+    @contextmanager
+    def _mapped(self, model: str = "") -> Iterator[None]:
+        try:
+            yield
+        # The client raises ValueError, AttributeError or TypeError for a body that is not Ollama's JSON.
+        except (ollama.ResponseError, OSError, httpx.HTTPError, httpx.InvalidURL, *_NOT_OLLAMA) as error:
+            raise _map(error, self._host, model) from error
+
+    async def _version(self) -> str:
+        with self._mapped():
+            return await self._client.version()
+
+    async def _gives_logprobs(self) -> bool:
+        numbers = re.findall(r"\d+", await self._version())
+        # 0.0.0 is how a server built from source calls itself.
+        return tuple(map(int, numbers[:3])) >= LOGPROBS_SINCE or set(numbers[:3]) == {"0"}
+
+    async def _tags(self) -> list[ollama.ListResponse.Model]:
+        with self._mapped():
+            return list((await self._client.list()).models)
+
+    async def _loaded(self) -> dict[str, int | None]:
+        """The loaded models and their context windows."""
+        with self._mapped():
+            running = (await self._client.ps()).models
+        return {model.model or "": model.context_length for model in running}
+
+    async def _describe(
+        self, tag: ollama.ListResponse.Model, loaded: Mapping[str, int | None], logprobs: bool
+    ) -> ModelInfo | None:
+        name = tag.model or ""
+        with self._mapped(name):
+            shown = await self._client.show(name)
+        abilities = shown.capabilities
+        if abilities is not None and "completion" not in abilities:
+            return None
+        details, facts = tag.details, shown.modelinfo or {}
+        return ModelInfo(
+            name=name,
+            size=int(tag.size) if tag.size is not None else None,
+            context_window=facts.get(f"{facts.get('general.architecture')}.context_length"),
+            capabilities=_capabilities(abilities or (), logprobs),
+            digest=tag.digest or "",
+            family=(details and details.family) or "",
+            parameters=(details and details.parameter_size) or "",
+            quantisation=(details and details.quantization_level) or "",
+            loaded=name in loaded,
+        )
+
+    async def _chunks(self, request: ChatRequest) -> AsyncGenerator[ollama.ChatResponse, None]:
+        with self._mapped(request.model):
+            stream = await self._client.stream_chat(_payload(request, self._keep_alive))
+            async with aclosing(stream):
+                async for chunk in stream:
+                    yield chunk
+
+
+class _Answer:
+    """Gathers the chunks of one answer."""
+
+    def __init__(self) -> None:
+        self.last: ollama.ChatResponse | None = None
+        self._began = time.monotonic()
+        self._first: float | None = None
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._calls: list[ToolCall] = []
+        self._logprobs: list[TokenLogprob] = []
+
+    def take(self, chunk: ollama.ChatResponse) -> Iterator[TextPart]:
+        """Keep a chunk and say what it adds."""
+        self.last = chunk
+        message = chunk.message
+        if self._first is None and (message.content or message.thinking or message.tool_calls):
+            self._first = time.monotonic() - self._began
+        if message.thinking:
+            self._thinking.append(message.thinking)
+            yield TextPart(text=message.thinking, channel="thinking")
+        if message.content:
+            self._text.append(message.content)
+            yield TextPart(text=message.content)
+        for made in message.tool_calls or ():
+            call = ToolCall(
+                id=f"call_{len(self._calls)}", name=made.function.name, arguments=dict(made.function.arguments)
+            )
+            self._calls.append(call)
+            yield TextPart(text=json.dumps({call.name: call.arguments}, ensure_ascii=False), channel="tool")
+        self._logprobs += [_logprob(token) for token in chunk.logprobs or ()]
+
+    def finished(self) -> AnswerPart:
+        """The whole answer. Raises StreamBroken when its last chunk never came."""
+        last = self.last
+        if last is None or not last.done:
+            raise StreamBroken(
+                "Ollama's answer stopped before its end.", "Run it again; Ollama's own log says why it stopped."
+            )
+        return AnswerPart(
+            text="".join(self._text),
+            thinking="".join(self._thinking),
+            tool_calls=tuple(self._calls),
+            finish_reason=_finish_reason(last.done_reason, bool(self._calls)),
+            prompt_tokens=last.prompt_eval_count,
+            completion_tokens=last.eval_count,
+            load_seconds=_seconds(last.load_duration),
+            prefill_seconds=_seconds(last.prompt_eval_duration),
+            decode_seconds=_seconds(last.eval_duration),
+            first_token_seconds=self._first,
+            logprobs=tuple(self._logprobs) or None,
+        )
+
+
+async def _tell_of_loading(
+    chunks: AsyncIterator[ollama.ChatResponse], is_loaded: bool
+) -> AsyncGenerator[LoadingPart | ollama.ChatResponse, None]:
+    """The chunks; before them a LoadingPart when the model was not loaded and nothing comes for a while."""
+    first = asyncio.ensure_future(anext(chunks, None))
+    try:
+        if not is_loaded and not (await asyncio.wait({first}, timeout=QUIET_SECONDS))[0]:
+            yield LoadingPart(stage="load")
+        chunk = await first
+    finally:
+        if not first.done():
+            first.cancel()
+            with suppress(asyncio.CancelledError):
+                await first
+    if chunk is not None:
+        yield chunk
+    async for chunk in chunks:
+        yield chunk
+
+
+def client_address(host: str) -> str:
+    """OLLAMA_HOST as a client uses it: the server's "every interface" (0.0.0.0, [::]) becomes this machine."""
+    for every, this in (("0.0.0.0", "127.0.0.1"), ("[::]", "[::1]")):
+        if re.fullmatch(rf"(\w+://)?{re.escape(every)}(:\d+)?/?", host.strip()):
+            return host.strip().replace(every, this)
+    return host.strip()
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address, with or without its scheme, is on this machine."""
+    host = urlsplit(address if "://" in address else f"http://{address}").hostname or "localhost"
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _payload(request: ChatRequest, keep_alive: str) -> dict[str, Any]:
+    options = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+        "num_predict": request.max_tokens,
+        "num_ctx": request.context_window,
+        "stop": list(request.stop) or None,
+    }
+    optional = {
+        "format": request.json_schema,
+        "tools": [_tool(tool) for tool in request.tools] or None,
+        "think": request.think,
+        "logprobs": True if request.top_logprobs else None,
+        "top_logprobs": request.top_logprobs or None,
+        "keep_alive": _duration(keep_alive),
+    }
+    return {
+        "model": request.model,
+        "messages": [_message(message) for message in request.messages],
+        "stream": True,
+        # Left to itself Ollama drops the beginning of a prompt that is too long and says nothing.
+        "truncate": False,
+        "shift": False,
+        "options": {key: value for key, value in options.items() if value is not None},
+        **{key: value for key, value in optional.items() if value is not None},
+    }
+
+
+def _message(message: Message) -> dict[str, Any]:
+    sent: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        sent["tool_calls"] = [
+            {"function": {"name": call.name, "arguments": call.arguments}} for call in message.tool_calls
+        ]
+    if message.role == "tool" and message.name:
+        sent["tool_name"] = message.name
+    return sent
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    return {"type": "function", "function": tool.model_dump()}
+
+
+def _duration(keep_alive: str) -> float | str | None:
+    """Ollama takes "5m", or a bare number of seconds that must not be a string; negative keeps the model for ever."""
+    with suppress(ValueError):
+        return float(keep_alive)
+    return keep_alive or None
+
+
+def _spellings(name: str) -> set[str]:
+    return {name} if ":" in name.rsplit("/", 1)[-1] else {name, f"{name}:latest"}
+
+
+def _capabilities(abilities: Collection[str], logprobs: bool) -> frozenset[Capability]:
+    found: set[Capability] = {"schema", "seed"}
+    if "tools" in abilities:
+        found.add("tools")
+    if "thinking" in abilities:
+        found.add("thinking")
+    if logprobs:
+        found.add("logprobs")
+    return frozenset(found)
+
+
+def _logprob(token: Any) -> TokenLogprob:
+    top = tuple((other.token, other.logprob) for other in token.top_logprobs or ())
+    return TokenLogprob(token=token.token, logprob=token.logprob, top=top)
+
+
+def _seconds(nanoseconds: int | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / 1e9
+
+
+def _finish_reason(reason: str | None, calls: bool) -> FinishReason:
+    if reason == "length":
+        return "length"
+    return "tool_calls" if calls else "stop"
+
+
+def _refuse_cut_prompt(last: ollama.ChatResponse | None, request: ChatRequest) -> None:
+    """Servers older than 0.12.6 ignore `truncate`: a prompt that they cut fills the window exactly."""
+    read, window = (last and last.prompt_eval_count) or 0, request.context_window
+    if window and read >= window:
+        raise ContextOverflow(
+            f"The prompt is longer than the context window of {window:,} tokens, and Ollama cut it.",
+            prompt_tokens=read,
+            context_window=window,
+        )
+
+
+def _map(error: Exception, host: str, model: str) -> BackendError:
+    if isinstance(error, ollama.ResponseError):
+        return _map_response(error, model)
+    if isinstance(error, _UNREACHABLE):
+        return BackendUnreachable(f"Ollama does not answer at {host}.", START_HINT)
+    if isinstance(error, httpx.TransportError | OSError):
+        return StreamBroken(
+            "The connection to Ollama broke before its answer ended.", "Run it again; Ollama's own log says why."
+        )
+    return ServerFault(f"What answers at {host} does not speak Ollama's protocol.", ADDRESS_HINT)
+
+
+def _map_response(error: ollama.ResponseError, model: str) -> BackendError:
+    text, status = str(error.error), error.status_code
+    if _OVERFLOW.search(text):
+        return _overflow(text)
+    if _NO_ROOM.search(text):
+        return ModelUnusable(f"Ollama cannot load {model}: {text}", "Choose a smaller model or context window.")
+    if status == 404 and model and "model" in text:
+        return _missing(model)
+    if status in (401, 403):
+        return AuthenticationFailed(f"Ollama refused access: {text}", "Sign in with `ollama signin`.")
+    if status == 429:
+        return RateLimited(f"Ollama asks to wait: {text}", "Try again a little later.")
+    if 400 <= status < 500:
+        return RequestRefused(f"Ollama refused the request: {text}", _refusal_hint(text))
+    return ServerFault(f"Ollama failed: {text}", "Run it again; Ollama's own log says why.")
+
+
+def _refusal_hint(text: str) -> str:
+    if "does not support tools" in text:
+        return "Choose a model with tool calling, or a dialect that does without."
+    if "does not support thinking" in text:
+        return "Turn thinking off under Model settings, or choose a thinking model."
+    return "Check the model and its settings."
+
+
+def _overflow(text: str) -> ContextOverflow:
+    """Newer servers put llama.cpp's error object, as a string, into their own; older ones say a bare sentence."""
+    detail: dict[str, Any] = {}
+    with suppress(ValueError, KeyError, TypeError):
+        detail = dict(json.loads(text)["error"])
+    read, window = int(detail.get("n_prompt_tokens", 0)), int(detail.get("n_ctx", 0))
+    sizes = f": {read:,} tokens, and the window holds {window:,}" if read and window else ""
+    return ContextOverflow(
+        f"The prompt is longer than the context window{sizes}.", prompt_tokens=read, context_window=window
+    )
+
+
+def _missing(model: str) -> ModelMissing:
+    return ModelMissing(f"Ollama does not have the model {model}.", f"Fetch it with `ollama pull {model}`.")

@@ -1,0 +1,505 @@
+"""OpenAI itself and every server that speaks its chat protocol, through langchain-openai."""
+
+import asyncio
+import ipaddress
+import json
+import re
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import openai
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from workbench.backends.base import (
+    AnswerPart,
+    BackendStatus,
+    Capability,
+    ChatRequest,
+    FinishReason,
+    Message,
+    ModelInfo,
+    Part,
+    ReadingPart,
+    TextPart,
+    TokenLogprob,
+)
+from workbench.errors import (
+    AuthenticationFailed,
+    BackendError,
+    BackendUnreachable,
+    ContentRefused,
+    ContextOverflow,
+    ModelMissing,
+    QuotaExceeded,
+    RateLimited,
+    RequestRefused,
+    ServerFault,
+    StreamBroken,
+)
+from workbench.events import ToolCall
+from workbench.settings import Settings
+
+OPENAI_ITSELF = "https://api.openai.com/v1"
+STATUS_SECONDS = 8.0
+NOT_CONFIGURED = "No OpenAI-compatible server is configured."
+SET_UP_HINT = (
+    "Set OPENAI_API_KEY in .env for OpenAI itself, or OPENAI_BASE_URL for another server,"
+    " for example http://localhost:1234/v1."
+)
+ADDRESS_HINT = "Check OPENAI_BASE_URL in .env: it usually ends in /v1."
+# A server without keys still wants the header: the SDK refuses to send none.
+_NO_KEY = "no-key-needed"
+_OVERFLOW = re.compile(r"context (length|window|size)|prompt is too long", re.IGNORECASE)
+_FINISH: dict[str, FinishReason] = {
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+_OPENAI_CHAT = re.compile(r"^(gpt-|chatgpt-|o\d)")
+_OPENAI_OTHER = re.compile(r"audio|realtime|image|transcribe|tts|search|instruct")
+_OPENAI_REASONING = re.compile(r"^(o\d|gpt-[5-9])")
+
+
+def create(settings: Settings) -> "OpenAIBackend":
+    """The backend for `settings.openai_base_url`, or for OpenAI itself when only a key is set."""
+    return OpenAIBackend(settings.openai_base_url, settings.openai_api_key, settings.openai_model)
+
+
+class _Chat(ChatOpenAI):
+    """ChatOpenAI that keeps what compatible servers add to the protocol: reasoning, refusals, llama.cpp's figures."""
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+    ) -> ChatGenerationChunk | None:
+        converted = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
+        if converted is None:
+            return None
+        delta = next((choice.get("delta") or {} for choice in chunk.get("choices") or ()), {})
+        kept = {
+            "reasoning": delta.get("reasoning_content") or delta.get("reasoning"),
+            "refusal": delta.get("refusal"),
+            "timings": chunk.get("timings"),
+            "progress": chunk.get("prompt_progress"),
+        }
+        converted.message.additional_kwargs |= {name: value for name, value in kept.items() if value}
+        return converted
+
+
+class OpenAIBackend:
+    """Models behind an OpenAI-compatible address."""
+
+    name: ClassVar[str] = "openai"
+    title: ClassVar[str] = "OpenAI-compatible"
+
+    def __init__(self, base_url: str, api_key: SecretStr, model: str = "") -> None:
+        """Connect to nothing yet."""
+        self._configured = bool(base_url or api_key.get_secret_value())
+        self._url = base_url.strip() or OPENAI_ITSELF
+        self._key = SecretStr(api_key.get_secret_value().strip())
+        self._model = model
+        self._is_llama_cpp = False
+
+    @property
+    def slots(self) -> int | None:
+        """None: the server queues by itself."""
+        return None
+
+    @property
+    def default_model(self) -> str:
+        """OPENAI_MODEL."""
+        return self._model
+
+    async def status(self) -> BackendStatus:
+        """Whether a server is configured and answers."""
+        if not self._configured:
+            return BackendStatus(ready=False, detail=NOT_CONFIGURED, hint=SET_UP_HINT)
+        try:
+            async with asyncio.timeout(STATUS_SECONDS):
+                models = await self.models()
+        except TimeoutError:
+            detail = f"{self._where} did not answer within {STATUS_SECONDS:.0f} seconds."
+            return BackendStatus(ready=False, detail=detail, hint=ADDRESS_HINT)
+        except BackendError as error:
+            return BackendStatus(ready=False, detail=error.message, hint=error.hint)
+        if not models:
+            return BackendStatus(ready=False, detail=f"{self._where} has no model.", hint="Load a model there.")
+        return BackendStatus(ready=True, detail=f"{self._where}, {len(models)} model{'s' if len(models) > 1 else ''}")
+
+    async def models(self) -> list[ModelInfo]:
+        """The server's chat models; of one that cannot list them, the one that OPENAI_MODEL names."""
+        with self._mapped():
+            try:
+                listed = [item.model_dump() for item in (await self._sdk.models.list()).data]
+            except openai.NotFoundError:
+                if not self._model:
+                    raise
+                listed = [{"id": self._model}]
+        itself = self._url == OPENAI_ITSELF
+        self._is_llama_cpp = any(item.get("owned_by") == "llamacpp" for item in listed)
+        return [_info(item) for item in listed if not itself or _chats(item["id"])]
+
+    async def model(self, name: str) -> ModelInfo:
+        """One model. Raises ModelMissing."""
+        for info in await self.models():
+            if info.name == name:
+                return info
+        raise self._missing(name)
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        """None: the protocol has no request for it."""
+        return None
+
+    async def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
+        """Stream one answer."""
+        if not self._configured:
+            raise BackendUnreachable(NOT_CONFIGURED, SET_UP_HINT)
+        answer = _Answer()
+        async with aclosing(self._chunks(request)) as chunks:
+            async for chunk in chunks:
+                for part in answer.take(chunk):
+                    yield part
+        for part in answer.unreadable_calls():
+            yield part
+        yield answer.finished()
+
+    async def close(self) -> None:
+        """Close the connections. The backend can be used again afterwards."""
+        sdk = self.__dict__.pop("_sdk", None)
+        if sdk is not None:
+            await sdk.close()
+
+    @property
+    def _where(self) -> str:
+        return "OpenAI" if self._url == OPENAI_ITSELF else f"The server at {self._url}"
+
+    @cached_property
+    def _sdk(self) -> openai.AsyncOpenAI:
+        _check_address(self._url)
+        if not self._key.get_secret_value().isascii():
+            raise AuthenticationFailed("OPENAI_API_KEY holds characters that no key has.")
+        return openai.AsyncOpenAI(
+            base_url=self._url,
+            api_key=self._key.get_secret_value() or _NO_KEY,
+            # Retries have one policy, elsewhere. A slow machine reads a long prompt for minutes: no read timeout.
+            max_retries=0,
+            timeout=openai.Timeout(None, connect=10.0),
+            # A proxy named in the environment never knows the way to this machine's own loopback.
+            http_client=openai.DefaultAsyncHttpxClient(trust_env=not _is_loopback(self._url)),
+        )
+
+    def _chat_model(self, name: str) -> _Chat:
+        return _Chat(
+            model=name,
+            base_url=self._url,
+            api_key=SecretStr(self._key.get_secret_value() or _NO_KEY),
+            async_client=self._sdk.chat.completions,
+            root_async_client=self._sdk,
+            max_retries=0,
+            stream_usage=True,
+            stream_chunk_timeout=None,
+            use_responses_api=False,
+        )
+
+    async def _chunks(self, request: ChatRequest) -> AsyncGenerator[AIMessageChunk, None]:
+        with self._mapped(request.model):
+            model = self._chat_model(request.model)
+            stream = model.astream([_message(message) for message in request.messages], **self._parameters(request))
+            async with aclosing(stream) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    yield chunk
+
+    def _parameters(self, request: ChatRequest) -> dict[str, Any]:
+        given = {
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "seed": request.seed,
+            "stop": list(request.stop) or None,
+            "logprobs": True if request.top_logprobs else None,
+            "top_logprobs": request.top_logprobs or None,
+            "tools": [{"type": "function", "function": tool.model_dump()} for tool in request.tools] or None,
+            "extra_body": self._extra_body(request) or None,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _extra_body(self, request: ChatRequest) -> dict[str, Any]:
+        """What LangChain must not see.
+
+        It parses a response_format itself and fails on an answer that the token limit cut; and it renames max_tokens
+        to a name that only OpenAI's own newer models insist on and older compatible servers ignore.
+        """
+        extra: dict[str, Any] = {}
+        if self._is_llama_cpp:
+            # It tells how far the prompt is read, and without it does not notice meanwhile that we hung up.
+            extra["return_progress"] = True
+        if request.max_tokens is not None:
+            itself = self._url == OPENAI_ITSELF
+            extra["max_completion_tokens" if itself else "max_tokens"] = request.max_tokens
+        if request.json_schema is not None:
+            schema = {"name": "answer", "schema": request.json_schema}
+            extra["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return extra
+
+    @contextmanager
+    def _mapped(self, model: str = "") -> Iterator[None]:
+        try:
+            yield
+        except openai.APIError as error:
+            raise self._map(error, model) from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            # What the SDK and LangChain raise for an event stream that is not the protocol's JSON.
+            raise ServerFault(f"What answers at {self._url} does not speak OpenAI's protocol.", ADDRESS_HINT) from error
+
+    def _map(self, error: openai.APIError, model: str) -> BackendError:
+        if isinstance(error, openai.APIStatusError):
+            return self._map_status(error, model)
+        if isinstance(error, openai.APIConnectionError):
+            if _never_connected(error):
+                return BackendUnreachable(f"{self._where} does not answer.", f"Start it. {ADDRESS_HINT}")
+            return StreamBroken("The connection broke before the answer ended.", "Run it again.")
+        said = self._said(error)
+        return _overflow(error) or ServerFault(f"{self._where} failed in mid-answer: {said}", "Run it again.")
+
+    def _map_status(self, error: openai.APIStatusError, model: str) -> BackendError:
+        status, said = error.status_code, self._said(error)
+        if status in (401, 403):
+            return AuthenticationFailed(
+                f"{self._where} refused the key." if self._has_key else f"{self._where} wants a key."
+            )
+        if status == 402 or "insufficient_quota" in (error.code, error.type):
+            return QuotaExceeded(f"{self._where} says that the account is out of credit.", "Add credit to the account.")
+        if status == 429:
+            wait = retry_after(error.response.headers)
+            hint = f"Try again in {wait:.0f} seconds." if wait else "Try again a little later."
+            return RateLimited(f"{self._where} asks to wait: {said}", hint, retry_after=wait)
+        if status == 404:
+            return self._not_found(error, model)
+        if status >= 500:
+            return ServerFault(f"{self._where} failed: {said}", "Run it again.")
+        return _overflow(error) or self._refused(error, said)
+
+    @property
+    def _has_key(self) -> bool:
+        return bool(self._key.get_secret_value())
+
+    def _not_found(self, error: openai.APIStatusError, model: str) -> BackendError:
+        if model and (error.code == "model_not_found" or "model" in error.message.lower()):
+            return self._missing(model)
+        return RequestRefused(f"{self._where} has no chat service there.", ADDRESS_HINT)
+
+    def _missing(self, model: str) -> ModelMissing:
+        return ModelMissing(f"{self._where} does not have the model {model}.", "Choose another one under Models.")
+
+    def _refused(self, error: openai.APIStatusError, said: str) -> BackendError:
+        if error.code in ("content_filter", "content_policy_violation"):
+            return ContentRefused(f"{self._where} withheld the answer: {said}", "Put the question in other words.")
+        hint = (
+            "Turn log-probabilities off under Model settings." if "logprobs" in said else "Check the model's settings."
+        )
+        return RequestRefused(f"{self._where} refused the request: {said}", hint)
+
+    def _said(self, error: openai.APIError) -> str:
+        """The server's own words, short, and without the key."""
+        body = error.body if isinstance(error.body, Mapping) else {}
+        text = str(body.get("message") or error.message)
+        if key := self._key.get_secret_value():
+            text = text.replace(key, "[key]")
+        return text if len(text) <= 300 else f"{text[:300]}…"
+
+
+class _Answer:
+    """Gathers the chunks of one answer."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._first: float | None = None
+        self._last: float | None = None
+        self._texts: dict[str, list[str]] = {"text": [], "thinking": [], "refusal": []}
+        self._calls: dict[int, dict[str, str]] = {}
+        self._logprobs: list[TokenLogprob] = []
+        self._usage: Mapping[str, Any] = {}
+        self._timings: Mapping[str, Any] = {}
+        self._finish = ""
+
+    def take(self, chunk: AIMessageChunk) -> Iterator[TextPart | ReadingPart]:
+        """Keep a chunk and say what it adds."""
+        if progress := chunk.additional_kwargs.get("progress"):
+            yield ReadingPart(read=progress["processed"], cached=progress["cache"], total=progress["total"])
+        self._usage = chunk.usage_metadata or self._usage
+        self._timings = chunk.additional_kwargs.get("timings") or self._timings
+        self._finish = chunk.response_metadata.get("finish_reason") or self._finish
+        self._note_logprobs(chunk.response_metadata.get("logprobs") or {})
+        self._texts["refusal"].append(chunk.additional_kwargs.get("refusal", ""))
+        for part in self._parts(chunk):
+            self._last = time.monotonic() - self._began
+            self._first = self._last if self._first is None else self._first
+            yield part
+
+    def _parts(self, chunk: AIMessageChunk) -> Iterator[TextPart]:
+        if thinking := chunk.additional_kwargs.get("reasoning"):
+            self._texts["thinking"].append(thinking)
+            yield TextPart(text=thinking, channel="thinking")
+        if text := chunk.text:
+            self._texts["text"].append(text)
+            yield TextPart(text=text)
+        for piece in chunk.tool_call_chunks:
+            known = self._calls.setdefault(piece.get("index") or 0, {"id": "", "name": "", "args": ""})
+            for field in known:
+                known[field] += piece.get(field) or ""  # type: ignore[operator]
+            if told := " ".join(filter(None, (piece.get("name"), piece.get("args")))):
+                yield TextPart(text=told, channel="tool")
+
+    def _note_logprobs(self, found: Mapping[str, Any]) -> None:
+        for token in found.get("content") or ():
+            top = tuple((other["token"], other["logprob"]) for other in token.get("top_logprobs") or ())
+            self._logprobs.append(TokenLogprob(token=token["token"], logprob=token["logprob"], top=top))
+
+    def unreadable_calls(self) -> Iterator[TextPart]:
+        """Tool calls whose arguments are no JSON object, as the text that the model wrote: nothing is guessed."""
+        for call in self._calls.values():
+            if _arguments(call["args"]) is None:
+                text = f"{call['name']} {call['args']}"
+                self._texts["text"].append(text)
+                yield TextPart(text=text)
+
+    def finished(self) -> AnswerPart:
+        """The whole answer. Raises StreamBroken when it has no end, ContentRefused when the model declined."""
+        if not self._finish:
+            raise StreamBroken(
+                "The answer stopped before its end.", "Run it again; the server's log says why it stopped."
+            )
+        if refusal := "".join(self._texts["refusal"]):
+            raise ContentRefused(f"The model declined to answer: {refusal}", "Put the question in other words.")
+        calls = self._readable_calls()
+        return AnswerPart(
+            text="".join(self._texts["text"]),
+            thinking="".join(self._texts["thinking"]),
+            tool_calls=calls,
+            finish_reason=_FINISH.get(self._finish, "tool_calls" if calls else "stop"),
+            prompt_tokens=self._usage.get("input_tokens"),
+            completion_tokens=self._usage.get("output_tokens"),
+            cached_tokens=(self._usage.get("input_token_details") or {}).get("cache_read"),
+            prefill_seconds=_seconds(self._timings.get("prompt_ms")),
+            decode_seconds=self._decode_seconds(),
+            first_token_seconds=self._first,
+            logprobs=tuple(self._logprobs) or None,
+        )
+
+    def _readable_calls(self) -> tuple[ToolCall, ...]:
+        read = ((number, call, _arguments(call["args"])) for number, call in sorted(self._calls.items()))
+        return tuple(
+            ToolCall(id=call["id"] or f"call_{number}", name=call["name"], arguments=arguments)
+            for number, call, arguments in read
+            if arguments is not None
+        )
+
+    def _decode_seconds(self) -> float | None:
+        """llama.cpp's own figure, else what was seen from here: from the first token to the last."""
+        if "predicted_ms" in self._timings:
+            return _seconds(self._timings["predicted_ms"])
+        return None if self._first is None or self._last is None else self._last - self._first
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a server wants us to wait, from a number or an HTTP date; None for anything else."""
+    said = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", said):
+        return float(said)
+    with suppress(ValueError, TypeError):
+        when = parsedate_to_datetime(said)
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    return None
+
+
+def _message(message: Message) -> BaseMessage:
+    if message.role == "system":
+        return SystemMessage(message.content)
+    if message.role == "user":
+        return HumanMessage(message.content)
+    if message.role == "tool":
+        return ToolMessage(message.content, tool_call_id=message.tool_call_id)
+    calls = [{"name": call.name, "args": call.arguments, "id": call.id} for call in message.tool_calls]
+    return AIMessage(message.content, tool_calls=calls)
+
+
+def _info(item: Mapping[str, Any]) -> ModelInfo:
+    """A model as /v1/models lists it; vLLM adds max_model_len, llama.cpp a `meta` with its slots' window."""
+    meta = item.get("meta") or {}
+    abilities: set[Capability] = {"schema", "tools", "seed"}
+    if not _OPENAI_REASONING.match(item["id"]):
+        abilities.add("logprobs")
+    parameters = meta.get("n_params")
+    return ModelInfo(
+        name=item["id"],
+        size=meta.get("size"),
+        context_window=item.get("max_model_len") or meta.get("n_ctx") or meta.get("n_ctx_train"),
+        capabilities=frozenset(abilities),
+        parameters=f"{parameters / 1e9:.1f}B" if parameters else "",
+        quantisation=meta.get("ftype") or "",
+    )
+
+
+def _chats(name: str) -> bool:
+    """Whether a name in OpenAI's own long list is one of a chat model."""
+    return bool(_OPENAI_CHAT.match(name)) and not _OPENAI_OTHER.search(name)
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether the cause of an SDK error is that no connection came about."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if type(cause).__name__ in ("ConnectError", "ConnectTimeout", "UnsupportedProtocol"):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def _overflow(error: openai.APIError) -> ContextOverflow | None:
+    body = error.body if isinstance(error.body, Mapping) else {}
+    kinds = {error.code, error.type, body.get("code"), body.get("type")}
+    if not kinds & {"context_length_exceeded", "exceed_context_size_error"} and not (
+        _OVERFLOW.search(error.message) and re.search(r"exceed|maximum|too long", error.message, re.IGNORECASE)
+    ):
+        return None
+    read, window = int(body.get("n_prompt_tokens") or 0), int(body.get("n_ctx") or 0)
+    sizes = f": {read:,} tokens, and the window holds {window:,}" if read and window else ""
+    return ContextOverflow(
+        f"The prompt is longer than the context window{sizes}.", prompt_tokens=read, context_window=window
+    )
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    with suppress(ValueError):
+        value = json.loads(text or "{}")
+        return value if isinstance(value, dict) else None
+    return None
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _check_address(url: str) -> None:
+    with suppress(ValueError):
+        address = urlsplit(url)
+        _ = address.port  # raises when it is no number
+        if address.scheme in ("http", "https") and address.hostname:
+            return
+    raise BackendUnreachable(f"OPENAI_BASE_URL is not an address: {url}.", SET_UP_HINT)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"

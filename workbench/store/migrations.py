@@ -1,0 +1,97 @@
+"""Numbered steps from an empty database to the present one: append a step, never change one that was released."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, inspect, select
+
+from workbench.errors import StoreError
+from workbench.store.tables import schema_steps
+
+Step = Callable[[Connection], None]
+
+LOCK = 0x5EC07D  # PostgreSQL's advisory lock: two processes that start together migrate one after the other
+
+
+def runs_and_events(connection: Connection) -> None:
+    """Step 1: the runs and their logs."""
+    connection.exec_driver_sql(
+        """CREATE TABLE runs (
+            id VARCHAR(64) NOT NULL PRIMARY KEY,
+            created_at VARCHAR(40) NOT NULL,
+            status VARCHAR(16) NOT NULL,
+            machine VARCHAR(64) NOT NULL,
+            machine_title VARCHAR(200) NOT NULL,
+            backend VARCHAR(64) NOT NULL,
+            model TEXT NOT NULL,
+            question TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            searched TEXT NOT NULL,
+            seconds FLOAT NOT NULL,
+            calls INTEGER NOT NULL,
+            tool_calls INTEGER NOT NULL,
+            prompt_tokens INTEGER NOT NULL,
+            completion_tokens INTEGER NOT NULL,
+            cached_tokens INTEGER NOT NULL,
+            error_code VARCHAR(64) NOT NULL,
+            owner VARCHAR(300) NOT NULL,
+            touched FLOAT NOT NULL
+        )"""
+    )
+    connection.exec_driver_sql("CREATE INDEX runs_by_time ON runs (created_at, id)")
+    connection.exec_driver_sql("CREATE INDEX runs_by_status ON runs (status)")
+    connection.exec_driver_sql(
+        """CREATE TABLE events (
+            run_id VARCHAR(64) NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            seq INTEGER NOT NULL,
+            kind VARCHAR(64) NOT NULL,
+            at FLOAT NOT NULL,
+            payload TEXT NOT NULL,
+            PRIMARY KEY (run_id, seq)
+        )"""
+    )
+
+
+STEPS: tuple[Step, ...] = (runs_and_events,)
+
+
+def version(connection: Connection) -> int:
+    """The number of the last step that this database has; 0 when empty. Raises StoreError for another's tables."""
+    found = inspect(connection)
+    if found.has_table(schema_steps.name):
+        return max(connection.scalars(select(schema_steps.c.number)), default=0)
+    if found.has_table("runs") or found.has_table("events"):
+        raise StoreError(
+            "The database holds another program's tables named runs or events.",
+            "Set WORKBENCH_DATABASE_URL to a database of its own.",
+        )
+    return 0
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether nothing needs to be done: the usual case, in which no lock is taken."""
+    return version(connection) == len(STEPS)
+
+
+def migrate(connection: Connection, backup: Callable[[int], None]) -> None:
+    """Apply what is missing, within the caller's transaction; `backup(version)` is called first when there is data.
+
+    Raises StoreError when the database comes from a newer version of the program.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+    before = version(connection)
+    if before > len(STEPS):
+        raise StoreError(
+            f"The log was written by a newer version of Second Thought (schema {before}; this one knows {len(STEPS)}).",
+            "Update Second Thought, or set WORKBENCH_HOME to another folder.",
+        )
+    if before == len(STEPS):
+        return
+    if before > 0 and connection.exec_driver_sql("SELECT 1 FROM runs LIMIT 1").first():
+        backup(before)
+    schema_steps.create(connection, checkfirst=True)
+    for number, step in enumerate(STEPS[before:], start=before + 1):
+        step(connection)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        connection.execute(schema_steps.insert().values(number=number, name=step.__name__, applied_at=now))

@@ -1,0 +1,270 @@
+"""The log of every run on disk, and a row per run that lists and finds it."""
+
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from itertools import groupby
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from workbench.errors import InvalidRequest, RunNotFound, StoreError
+from workbench.events import (
+    AnyEvent,
+    ModelAnswered,
+    ModelCalled,
+    NodeFinished,
+    Resumed,
+    RunFinished,
+    ToolCalled,
+    from_json,
+    to_json,
+)
+from workbench.request import RunRequest
+from workbench.store.database import Database
+from workbench.store.owner import lives, owner
+from workbench.store.tables import events as events_table
+from workbench.store.tables import runs as runs_table
+
+RowStatus = Literal["running", "answered", "stopped", "limit", "failed", "interrupted"]
+STATUSES: tuple[RowStatus, ...] = ("running", "answered", "stopped", "limit", "failed", "interrupted")
+
+KEPT = 20_000  # characters of question and answer in a run's row; the log has them whole
+SHORTEST_PREFIX = 4
+LONGEST_SEARCH = 1_000
+BETWEEN = "\x1f"  # parts question from answer in what is searched
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as the list shows it: `created_at` in ISO 8601, question and answer perhaps cut, its cost so far."""
+
+    id: str
+    created_at: str
+    status: RowStatus
+    machine: str
+    machine_title: str
+    backend: str
+    model: str
+    question: str
+    answer: str
+    seconds: float
+    calls: int
+    tool_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    error_code: str
+
+
+_SHOWN = [runs_table.c[field.name] for field in fields(RunRow)]
+
+
+class RunStore:
+    """The runs and their events in one database; safe for many threads and several processes.
+
+    `url` is SQLAlchemy's: a SQLite file or a PostgreSQL database. `notice` tells what happened at the opening.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open or make the database. Raises StoreReadOnly, DiskFull or StoreError."""
+        self.database = Database(url)
+        self.notice = self.database.notice
+        self._owner = owner()
+
+    def create(self, run_id: str, request: RunRequest, machine_title: str, created_at: str) -> None:
+        """Enter a run that begins now in this process."""
+        row = {
+            **dict.fromkeys(("calls", "tool_calls", "prompt_tokens", "completion_tokens", "cached_tokens"), 0),
+            "id": run_id,
+            "created_at": created_at,
+            "status": "running",
+            "machine": _plain(request.machine),
+            "machine_title": _plain(machine_title)[:200],
+            "backend": _plain(request.backend),
+            "model": _plain(request.model),
+            "question": _plain(request.question)[:KEPT],
+            "answer": "",
+            "searched": _folded(request.question, ""),
+            "seconds": 0.0,
+            "error_code": "",
+            "owner": self._owner,
+            "touched": time.time(),
+        }
+        with self.database.write() as connection:
+            try:
+                connection.execute(insert(runs_table).values(row))
+            except IntegrityError:
+                raise StoreError(f"There is a run with the id {run_id} already.", "Start the run again.") from None
+
+    def append(self, events: Sequence[AnyEvent]) -> None:
+        """Put events on the log in one transaction and keep their run's row current. Raises StoreError."""
+        if not events:
+            return
+        durable = any(isinstance(event, NodeFinished | RunFinished | Resumed) for event in events)
+        ordered = sorted(events, key=lambda event: (event.run_id, event.seq))
+        with self.database.write(durable=durable) as connection:
+            for run_id, batch in groupby(ordered, key=lambda event: event.run_id):
+                self._append(connection, run_id, list(batch))
+
+    def events(self, run_id: str, after: int = -1) -> list[AnyEvent]:
+        """A run's events with a sequence number above `after`, in order; empty for an unknown run."""
+        wanted = (
+            select(events_table.c.seq, events_table.c.payload)
+            .where(events_table.c.run_id == _plain(run_id), events_table.c.seq > after)
+            .order_by(events_table.c.seq)
+        )
+        with self.database.read() as connection:
+            rows = connection.execute(wanted).all()
+        return [_decoded(run_id, row.seq, row.payload) for row in rows]
+
+    def run(self, run_id: str) -> RunRow:
+        """The run of that id, or the only one whose id begins so (4 characters or more). Raises RunNotFound."""
+        run_id = _plain(run_id)
+        with self.database.read() as connection:
+            found = connection.execute(select(*_SHOWN).where(runs_table.c.id == run_id)).all()
+            if not found and len(run_id) >= SHORTEST_PREFIX:
+                begins = runs_table.c.id.startswith(run_id, autoescape=True)
+                found = connection.execute(select(*_SHOWN).where(begins).limit(2)).all()
+        if len(found) > 1:
+            raise RunNotFound(f"Several runs have an id that begins with {run_id}.", "Give more of the id.")
+        if not found:
+            raise RunNotFound(f"There is no run {run_id}.")
+        return _row(found[0])
+
+    def runs(
+        self, search: str = "", status: str = "", machine: str = "", limit: int = 50, offset: int = 0
+    ) -> list[RunRow]:
+        """Runs, newest first. `search` is looked for in question and answer, in upper or lower case alike."""
+        wanted = _filtered(select(*_SHOWN), search, status, machine)
+        ordered = wanted.order_by(runs_table.c.created_at.desc(), runs_table.c.id.desc())
+        with self.database.read() as connection:
+            return [_row(row) for row in connection.execute(ordered.limit(limit).offset(offset))]
+
+    def count(self, search: str = "", status: str = "", machine: str = "") -> int:
+        """How many runs `runs` would list without a limit."""
+        wanted = _filtered(select(func.count()).select_from(runs_table), search, status, machine)
+        with self.database.read() as connection:
+            return connection.scalar(wanted) or 0
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run with its events. Raises RunNotFound, and InvalidRequest while it is running."""
+        run_id, columns = _plain(run_id), (runs_table.c.status, runs_table.c.owner, runs_table.c.touched)
+        with self.database.write() as connection:
+            row = connection.execute(select(*columns).where(runs_table.c.id == run_id)).first()
+            if row is None:
+                raise RunNotFound(f"There is no run {run_id}.")
+            if row.status == "running" and lives(row.owner, row.touched):
+                raise InvalidRequest(f"The run {run_id} is still running.", "Stop it first.")
+            connection.execute(delete(events_table).where(events_table.c.run_id == run_id))
+            connection.execute(delete(runs_table).where(runs_table.c.id == run_id))
+
+    def mark_interrupted(self) -> int:
+        """Mark the runs whose process ended without finishing them; return how many."""
+        columns = (runs_table.c.id, runs_table.c.owner, runs_table.c.touched)
+        with self.database.read() as connection:
+            running = connection.execute(select(*columns).where(runs_table.c.status == "running")).all()
+        dead = [row for row in running if not lives(row.owner, row.touched)]
+        if not dead:
+            return 0
+        with self.database.write() as connection:
+            return sum(
+                connection.execute(
+                    update(runs_table)
+                    .where(runs_table.c.id == row.id, runs_table.c.status == "running", runs_table.c.owner == row.owner)
+                    .values(status="interrupted")
+                ).rowcount
+                for row in dead
+            )
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+    def _append(self, connection: Connection, run_id: str, batch: list[AnyEvent]) -> None:
+        question = connection.scalar(select(runs_table.c.question).where(runs_table.c.id == run_id))
+        if question is None:
+            raise RunNotFound(f"There is no run {run_id}.")
+        rows = [
+            {"run_id": run_id, "seq": event.seq, "kind": event.kind[:64], "at": event.at, "payload": to_json(event)}
+            for event in batch
+        ]
+        try:
+            connection.execute(insert(events_table), rows)
+        except IntegrityError:
+            numbers = f"{batch[0].seq} to {batch[-1].seq}"
+            raise StoreError(f"Events {numbers} of run {run_id} are on the log already, in whole or in part.") from None
+        values = {"touched": time.time(), **_progress(batch), **self._turns(batch, question)}
+        connection.execute(update(runs_table).where(runs_table.c.id == run_id).values(values))
+
+    def _turns(self, batch: Iterable[AnyEvent], question: str) -> dict[str, Any]:
+        """What the run's end, or its going on after one, changes in its row."""
+        values: dict[str, Any] = {}
+        for event in batch:
+            if isinstance(event, Resumed):
+                values = {"status": "running", "owner": self._owner, "error_code": ""}
+            elif isinstance(event, RunFinished):
+                values = _end(event, question)
+        return values
+
+
+def _progress(batch: Sequence[AnyEvent]) -> dict[str, Any]:
+    """What a batch adds to the run's totals."""
+    columns, answers = runs_table.c, [event for event in batch if isinstance(event, ModelAnswered)]
+    return {
+        "seconds": batch[-1].at,
+        "calls": columns.calls + sum(isinstance(event, ModelCalled) for event in batch),
+        "tool_calls": columns.tool_calls + sum(isinstance(event, ToolCalled) for event in batch),
+        "prompt_tokens": columns.prompt_tokens + sum(answer.prompt_tokens or 0 for answer in answers),
+        "completion_tokens": columns.completion_tokens + sum(answer.completion_tokens or 0 for answer in answers),
+        "cached_tokens": columns.cached_tokens + sum(answer.cached_tokens or 0 for answer in answers),
+    }
+
+
+def _end(event: RunFinished, question: str) -> dict[str, Any]:
+    return {
+        **event.totals.model_dump(),
+        "seconds": event.totals.seconds or event.at,
+        "status": event.status,
+        "answer": _plain(event.answer)[:KEPT],
+        "searched": _folded(question, event.answer),
+        "error_code": event.error.code if event.error else "",
+    }
+
+
+def _filtered(wanted: Select[Any], search: str, status: str, machine: str) -> Select[Any]:
+    if search.strip():
+        needle = _fold(search.strip()[:LONGEST_SEARCH])
+        wanted = wanted.where(runs_table.c.searched.contains(needle, autoescape=True))
+    if status:
+        wanted = wanted.where(runs_table.c.status == _plain(status))
+    return wanted.where(runs_table.c.machine == _plain(machine)) if machine else wanted
+
+
+def _row(row: Row[Any]) -> RunRow:
+    return RunRow(**row._mapping)
+
+
+def _decoded(run_id: str, seq: int, payload: str) -> AnyEvent:
+    try:
+        return from_json(payload)
+    except ValueError as error:
+        raise StoreError(
+            f"Event {seq} of run {run_id} cannot be read: {str(error).splitlines()[0]}",
+            "The log was changed by another program, or is damaged: `python -m workbench doctor` checks it.",
+        ) from error
+
+
+def _plain(text: str) -> str:
+    """The text without what a database cannot hold: NUL (PostgreSQL) and halves of surrogate pairs."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", _plain(text)).casefold())
+
+
+def _folded(question: str, answer: str) -> str:
+    return f"{_fold(question[:KEPT])}{BETWEEN}{_fold(answer[:KEPT])}"

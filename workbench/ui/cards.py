@@ -1,0 +1,456 @@
+"""The steps of a run as cards: what a model wrote, what a tool said, what the person should know, and the answer."""
+
+import html
+import math
+import re
+from typing import Any, Literal
+
+from workbench.events import (
+    CallView,
+    Card,
+    Entry,
+    ErrorInfo,
+    NoteView,
+    Paused,
+    Resumed,
+    RunFinished,
+    RunView,
+    ToolView,
+    Warned,
+    entry_node,
+)
+from workbench.ui.diff import diff_html
+from workbench.ui.fields import code_html, fields_html, is_score, label, partial, score_html
+from workbench.ui.markdown import escape, plain, reading_text, render, with_caret
+from workbench.ui.metrics import bar, clock, seconds
+
+Show = Literal["clean", "changes"]
+
+FOLD_BEYOND = 220  # characters of a card's text that are left unfolded
+PREVIEW = 600  # characters that two lines can hold on the widest screen
+LIVE_WORDS = {
+    "queued": "queued",
+    "loading": "loading…",
+    "reading": "reading…",
+    "waiting": "waiting…",
+    "writing": "writing…",
+}
+FEEDBACK = {
+    "gold": "checked against the known answer",
+    "tool": "checked by a tool",
+    "critic": "judged by a critic",
+    "self": "judged by the model itself",
+    "none": "checked by nobody",
+}
+CUT = {
+    "length": "Cut at the token limit. Raise it under Model settings.",
+    "content_filter": "Cut by the backend's content filter.",
+}
+
+
+def entry_html(
+    view: RunView, index: int, *, fold: bool = False, show: Show = "changes", now: float | None = None
+) -> str:
+    """One card for `view.entries[index]`, with the id `entry-{index}`.
+
+    `fold` shows two lines of a long finished card; `show` chooses between a revision's text and what it changed;
+    `now` is the run's age in seconds while it runs, for what counts time without telling.
+    """
+    entry = view.entries[index]
+    match entry:
+        case CallView():
+            head, body = (
+                _call_head(view, index, entry),
+                _call_body(view, entry, fold, show, view.last_at if now is None else now),
+            )
+        case ToolView():
+            head, body = _tool_head(entry), _tool_body(entry)
+        case NoteView():
+            head, body = _note_head(view, entry), _note_body(entry, fold, show)
+    classes = " ".join(["wb-card", _colour(view, entry), *(["wb-live"] if _live(view, entry) else [])])
+    busy = ' aria-busy="true"' if _live(view, entry) else ""
+    return f'<article class="{classes}" id="entry-{index}" tabindex="-1"{busy}>{head}{body}</article>'
+
+
+def sent_html(call: CallView) -> str:
+    """Exactly what was sent: the parameters, then every message, role by role."""
+    parameters = "".join(
+        f"<div><dt>{escape(label(key))}</dt><dd>{_parameter(value)}</dd></div>"
+        for key, value in call.called.parameters.items()
+    )
+    messages = "".join(_message(message) for message in call.called.messages)
+    return f'<div class="wb-sent"><dl class="wb-parameters">{parameters}</dl>{messages}</div>'
+
+
+def answer_html(view: RunView) -> str:
+    """The run's end, set apart: the answer or what came instead, its confidence, cost and feedback. Empty before it."""
+    end = view.finished
+    if end is None:
+        return ""
+    titles = {"answered": "Answer", "limit": "Limit reached", "stopped": "Stopped", "failed": "Failed"}
+    head = f'<header><h3>{titles[end.status]}</h3><span class="wb-meta">{_sureness(view, end)}</span></header>'
+    foot = f'<footer class="wb-meta">{" · ".join(_costs(end))}</footer>'
+    return f'<section class="wb-answer wb-{end.status}" id="answer" tabindex="-1">{head}{_ending(end)}{foot}</section>'
+
+
+def confidence(call: CallView) -> float | None:
+    """The mean probability of the call's tokens, from 0 to 1; None where the backend does not tell."""
+    if call.card is not None and call.card.confidence is not None:
+        return call.card.confidence
+    if call.answer is not None and call.answer.mean_logprob is not None:
+        return math.exp(call.answer.mean_logprob)
+    return None
+
+
+def _colour(view: RunView, entry: Entry) -> str:
+    """The class that gives the entry its role's colour."""
+    if isinstance(entry, ToolView):
+        return "wb-tool"
+    if isinstance(entry, NoteView) and not isinstance(entry.event, Card):
+        return "wb-none"
+    node = entry_node(entry)
+    roles = {n.name: n.role for n in view.started.graph.nodes} if view.started else {}
+    return f"wb-{roles.get(node or '', 'none')}"
+
+
+def _live(view: RunView, entry: Entry) -> bool:
+    if view.finished is not None:
+        return False
+    match entry:
+        case CallView():
+            return entry.answer is None and entry.error is None
+        case ToolView():
+            return entry.answered is None
+        case NoteView(event=event):
+            return event is view.paused
+
+
+def _head(role: str, title: str, meta: str, flag: str = "") -> str:
+    flagged = f'<span class="wb-flag">{flag}</span>' if flag else ""
+    return (
+        f'<header><span class="wb-role">{escape(label(role))}</span><h3>{escape(title)}</h3>{flagged}'
+        f'<span class="wb-meta">{meta}</span></header>'
+    )
+
+
+def _call_head(view: RunView, index: int, call: CallView) -> str:
+    live = LIVE_WORDS.get(call.state)
+    if call.state == "loading" and call.loading and call.loading.stage == "fetch":
+        live = "fetching…"
+    title = _title(call) or _place(view, index, call)
+    return _head(call.called.role, title, live or _measured(call), "retried" if call.retried else "")
+
+
+def _title(call: CallView) -> str:
+    """The machine's title for the step, or the model's own as far as it has come."""
+    if call.card is not None:
+        return call.card.title
+    data = _structure(call)
+    return str(data.get("title") or "") if data else ""
+
+
+def _place(view: RunView, index: int, call: CallView) -> str:
+    """A name for a step that has no title yet: its node, and which time it is."""
+    node = call.called.node
+    visits = sum(isinstance(e, CallView) and e.called.node == node and not e.retried for e in view.entries[:index])
+    return label(node).capitalize() + (f" {visits + 1}" if visits else "")
+
+
+def _measured(call: CallView) -> str:
+    """`9.2 s · 301 tok · p̄ .87`, as far as it is known."""
+    parts = [] if call.ended_at is None else [seconds(call.ended_at - call.called.at)]
+    if call.answer is not None and call.answer.completion_tokens is not None:
+        parts.append(f"{call.answer.completion_tokens:,} tok")
+    sure = confidence(call)
+    if sure is not None:
+        parts.append(_probability(call, sure))
+    return " · ".join(parts)
+
+
+def _probability(call: CallView, sure: float) -> str:
+    """The mean probability; behind it, the tokens that the model was least sure of."""
+    shown = f'<abbr title="mean token probability">p̄</abbr> {_fraction(sure)}'
+    lowest = call.answer.lowest_tokens if call.answer else ()
+    if not lowest:
+        return shown
+    rows = "".join(
+        f"<li><code>{escape(token.token)}</code> {_fraction(math.exp(token.logprob))}</li>" for token in lowest
+    )
+    return f'<details class="wb-sure"><summary>{shown}</summary><div>least sure of<ul>{rows}</ul></div></details>'
+
+
+def _fraction(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")
+
+
+def _structure(call: CallView) -> dict[str, Any] | None:
+    """The fields of a schema-constrained answer, as far as they have arrived; None for other answers."""
+    if "json_schema" not in call.called.parameters:
+        return None
+    if call.answer is not None and call.answer.parsed is not None:
+        return call.answer.parsed
+    return partial(call.text)
+
+
+def _call_body(view: RunView, call: CallView, fold: bool, show: Show, now: float) -> str:
+    parts = [_thinking(call), _waiting(call, now)]
+    if call.retried is not None:
+        parts += [_retry(call), _raw(call)]
+    elif call.card is not None:
+        parts.append(_card_body(call.card, fold, show))
+    else:
+        parts.append(_written(call, fold))
+    parts += [_tool_calls(call), _cut(call), _failure(view, call)]
+    return "".join(parts)
+
+
+def _waiting(call: CallView, now: float) -> str:
+    """What happens before the first token."""
+    match call.state:
+        case "queued":
+            ahead = call.queued - 1
+            words = f"{ahead} before it" if ahead else "next"
+            return _wait(f"Waiting for a free slot: place {call.queued}, {words}.")
+        case "loading" if call.loading and call.loading.stage == "fetch":
+            return _fetching(call.loading.done, call.loading.total)
+        case "loading":
+            return _wait(f"Loading the model, {clock(max(now - call.called.at, 0))}.")
+        case "reading" if call.reading:
+            read, total, cached = call.reading.read, call.reading.total, call.reading.cached
+            share = f", {100 * cached / total:.0f}% from cache" if total and cached else ""
+            return _wait(f"{read:,} of {total:,} tokens{share}", read / max(total, 1))
+        case "waiting":
+            return _wait("Waiting for the first token.")
+    return ""
+
+
+def _fetching(done: int, total: int) -> str:
+    size = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+    return _wait(f"Fetching the model: {size}, {100 * done / max(total, 1):.0f}%", done / max(total, 1))
+
+
+def _wait(words: str, share: float | None = None) -> str:
+    meter = "" if share is None else bar(share, words)
+    return f'<div class="wb-wait">{meter}<span>{words}</span></div>'
+
+
+def _thinking(call: CallView) -> str:
+    """The model's own thinking, apart from its answer: open while it grows, folded when done."""
+    if not call.thinking:
+        return ""
+    growing = call.state == "writing" and not call.text
+    text = plain(call.thinking)
+    if growing:
+        return f'<div class="wb-thought"><span class="wb-label">thinking</span>{with_caret(text)}</div>'
+    words = len(call.thinking.split())
+    return f'<details class="wb-thought"><summary>Thinking, {words:,} words</summary>{text}</details>'
+
+
+def _written(call: CallView, fold: bool) -> str:
+    """What the model has written so far, or wrote without the machine making a card of it."""
+    if not call.text and not call.tool_text:
+        return ""
+    data = _structure(call)
+    if data is not None:
+        written = fields_html(data, skip=("title",))
+    elif "json_schema" in call.called.parameters and not call.answer:
+        written = plain(call.text)
+    else:
+        written = render(call.text) if call.text else ""
+    if call.tool_text and call.answer is None:
+        written += code_html(call.tool_text)
+    if call.state == "writing":
+        return with_caret(written)
+    return _folded(written) if fold else written
+
+
+def _card_body(card: Card, fold: bool, show: Show) -> str:
+    """The machine's own card: the score and what is wrong first, then the text, then what else it knows."""
+    data = dict(card.data)
+    previous, score, issues = data.pop("previous", None), data.pop("score", None), data.get("issues")
+    parts, text = [], card.content
+    if is_score("score", score):
+        listed = [str(issue) for issue in data.pop("issues")] if isinstance(issues, list) else None
+        parts.append(score_html(float(score or 0), listed, card.title))
+        text = "" if listed is not None and _says_only(text, listed) else text
+    if str(data.get("verdict", "")).casefold() in card.title.casefold():
+        data.pop("verdict", None)
+    written = _revision(str(previous), text) if show == "changes" and previous else render(text) if text else ""
+    return "".join([*parts, _folded(written) if fold else written, fields_html(data)])
+
+
+def _says_only(text: str, issues: list[str]) -> bool:
+    """Whether a text is nothing but the list of the issues (or of their absence), which are shown already."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not issues:
+        return len(lines) <= 1 and text.lstrip().startswith("- (")
+    return [line.lstrip("-*• ") for line in lines] == [" ".join(issue.split()) for issue in issues]
+
+
+def _revision(before: str, after: str) -> str:
+    """What a revision changed, in words as they are read; code is compared as it is written."""
+    if "```" in before + after:
+        return f'<div class="wb-code">{diff_html(before, after)}</div>'
+    return diff_html(reading_text(before), reading_text(after))
+
+
+def _folded(text: str) -> str:
+    """Two lines of a long text, the rest behind them."""
+    words = html.unescape(re.sub(r"<del>.*?</del>|<[^>]+>", " ", text, flags=re.DOTALL)).split()
+    said = " ".join(words)
+    if len(said) <= FOLD_BEYOND:
+        return text
+    summary = f'<span class="wb-preview">{escape(said[:PREVIEW])}</span><span class="wb-more"></span>'
+    return f'<details class="wb-fold"><summary>{summary}</summary>{text}</details>'
+
+
+def _retry(call: CallView) -> str:
+    """Why the call did not count and what happened next."""
+    retried = call.retried
+    if retried is None:
+        return ""
+    waited = f" after {seconds(retried.waited)}" if retried.waited else ""
+    told = (
+        f'<div class="wb-field"><span class="wb-label">told</span> {escape(retried.told)}</div>' if retried.told else ""
+    )
+    reason = escape(retried.error.message)
+    return f'<div class="wb-retry">Tried again{waited}: {reason}{told}</div>'
+
+
+def _raw(call: CallView) -> str:
+    """What had been written, exactly."""
+    if not call.text:
+        return ""
+    return f'<details class="wb-quiet"><summary>The answer as it came</summary>{code_html(call.text)}</details>'
+
+
+def _tool_calls(call: CallView) -> str:
+    calls = call.answer.tool_calls if call.answer else ()
+    return "".join(
+        f'<div class="wb-field"><span class="wb-label">calls</span> <b class="wb-mono">{escape(c.name)}</b>'
+        f'<div class="wb-nested">{fields_html(c.arguments)}</div></div>'
+        for c in calls
+    )
+
+
+def _cut(call: CallView) -> str:
+    words = CUT.get(call.answer.finish_reason) if call.answer and not call.retried else None
+    return f'<div class="wb-note">{words}</div>' if words else ""
+
+
+def _failure(view: RunView, call: CallView) -> str:
+    """Why the call ended without an answer; the next action too, unless the run's end says it below."""
+    if call.error is None or call.retried is not None:
+        return ""
+    if call.error.code == "stopped":
+        return f'<div class="wb-note">{escape(call.error.message)}</div>'
+    said_below = view.finished is not None and view.finished.error == call.error
+    return _error(call.error.model_copy(update={"hint": ""}) if said_below else call.error)
+
+
+def _error(error: ErrorInfo) -> str:
+    hint = f"<p>{escape(error.hint)}</p>" if error.hint else ""
+    return f'<div class="wb-error"><p><b>{escape(error.message)}</b></p>{hint}</div>'
+
+
+def _tool_head(tool: ToolView) -> str:
+    if tool.answered is not None:
+        meta = seconds(tool.answered.seconds)
+    else:
+        meta = "stopped" if tool.interrupted else "running…"
+    return _head("tool", tool.called.name, meta, "error" if tool.answered and tool.answered.error else "")
+
+
+def _tool_body(tool: ToolView) -> str:
+    given = fields_html(tool.called.arguments)
+    if tool.answered is None:
+        return given + ('<div class="wb-note">Stopped before it answered.</div>' if tool.interrupted else "")
+    kind = "wb-observed wb-error" if tool.answered.error else "wb-observed"
+    said = plain(tool.answered.result) if tool.answered.result.strip() else '<div class="wb-note">No output.</div>'
+    return f'{given}<div class="{kind}"><span class="wb-label">observation</span>{said}</div>'
+
+
+def _note_head(view: RunView, note: NoteView) -> str:
+    match note.event:
+        case Card(title=title, node=node):
+            role = _colour(view, note).removeprefix("wb-")
+            return _head(node if role == "none" else role, title, "")
+        case Warned(code=code):
+            return _head("warning", label(code).capitalize(), "")
+        case Paused(node=node):
+            meta = "waiting for you" if note.event is view.paused and view.finished is None else ""
+            return _head("paused", f"Before {label(node)}", meta)
+        case Resumed(node=node):
+            return _head("resumed", f"At {label(node)}", "")
+
+
+def _note_body(note: NoteView, fold: bool, show: Show) -> str:
+    match note.event:
+        case Card():
+            return _card_body(note.event, fold, show)
+        case Warned(message=message, hint=hint):
+            return f"<p>{escape(message)} {escape(hint)}</p>"
+        case Paused(reason=reason):
+            return f"<p>{escape(reason)}</p>"
+        case Resumed(changed=changed):
+            return fields_html(changed) or "<p>Nothing was changed.</p>"
+
+
+def _parameter(value: Any) -> str:
+    if isinstance(value, dict | list):
+        import json
+
+        return f'<details class="wb-quiet"><summary>show</summary>{code_html(json.dumps(value, indent=2))}</details>'
+    return escape(value)
+
+
+def _message(message: dict[str, Any]) -> str:
+    """One message: who speaks, and the text exactly, with what else it carries."""
+    rest = {k: v for k, v in message.items() if k not in ("role", "content") and v}
+    role = escape(message.get("role", ""))
+    return (
+        f'<section class="wb-message"><span class="wb-role">{role}</span>{fields_html(rest)}'
+        f"{plain(str(message.get('content') or ''))}</section>"
+    )
+
+
+def _ending(end: RunFinished) -> str:
+    """What the run came to, and what can be done next."""
+    answer = render(end.answer) if end.answer else ""
+    reason = f"<p>{escape(end.reason)}</p>" if end.reason else ""
+    match end.status:
+        case "answered":
+            return answer
+        case "failed":
+            return (_error(end.error) if end.error else reason) + _kept(answer)
+        case "limit":
+            return (
+                reason + _kept(answer) + _next("Raise the limit in the machine's options, or ask a smaller question.")
+            )
+        case "stopped":
+            return reason + _kept(answer) + _next("What had finished is kept: resume it, or ask again.")
+
+
+def _kept(answer: str) -> str:
+    return f'<span class="wb-label">as far as it came</span>{answer}' if answer else ""
+
+
+def _next(words: str) -> str:
+    return f'<p class="wb-note">{words}</p>'
+
+
+def _sureness(view: RunView, end: RunFinished) -> str:
+    """The probability of the call whose text the answer is; nothing when no call wrote it so."""
+    for call in reversed(view.calls):
+        written = {call.text.strip(), call.card.content.strip() if call.card else ""}
+        if end.answer and end.answer.strip() in written and (sure := confidence(call)) is not None:
+            return _probability(call, sure)
+    return ""
+
+
+def _costs(end: RunFinished) -> list[str]:
+    totals = end.totals
+    tokens = totals.prompt_tokens + totals.completion_tokens
+    calls = f"{totals.calls} call" + ("s" if totals.calls != 1 else "")
+    feedback = [f"feedback: {FEEDBACK[end.feedback]}"] if end.status == "answered" else []
+    return [seconds(totals.seconds), f"{tokens:,} tokens", calls, *feedback]

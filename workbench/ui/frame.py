@@ -1,0 +1,130 @@
+"""What stands around every page: the name, the navigation, the choice of backend and model, and errors as sentences."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from workbench.backends.base import ModelInfo
+from workbench.backends.registry import BACKENDS
+from workbench.errors import WorkbenchError
+from workbench.ui import session
+from workbench.ui.markdown import escape
+
+NAMES = {"embedded": "Embedded", "ollama": "Ollama", "openai": "OpenAI-compatible", "scripted": "Demo (scripted)"}
+_COMMAND = re.compile(r"`([^`]+)`")
+ICON = (
+    "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
+    "<circle cx='8' cy='8' r='6.5' fill='none' stroke='%232f5d8f' stroke-width='1.6'/>"
+    "<circle cx='8' cy='8' r='2.6' fill='%23b5541c'/></svg>"
+)
+
+
+def navigation(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
+    """The product's name and the pages; the current one is marked."""
+    with st.sidebar:
+        st.html('<p class="wb-name">Second Thought</p>')
+        with st.container(key="navigation", gap=None):
+            for page in pages:
+                mark = "current" if page.url_path == current.url_path else page.url_path
+                with st.container(key=f"page-{mark}"):
+                    st.page_link(page, label=page.title, width="stretch")
+
+
+def model_choice() -> None:
+    """Backend and model, how they are, at the sidebar's foot."""
+    with st.sidebar, st.container(key="model-choice", gap="xsmall"):
+        session.remember(session.BACKEND, session.engine().settings.backend)
+        st.selectbox(
+            "Backend",
+            BACKENDS,
+            format_func=lambda name: NAMES.get(name, name),
+            key=session.BACKEND,
+            persist_state="session",
+        )
+        found = session.survey(session.backend())
+        _model_select(found)
+        st.html(status_html(found))
+
+
+def status_html(found: session.Survey) -> str:
+    """A dot and a sentence: whether the backend can be used, and how its model is."""
+    chosen = next((info for info in found.models if info.name == session.model(found)), None)
+    state = "ready" if found.status.ready else "not-ready"
+    words = describe(chosen) if chosen else ""
+    facts = f'<span class="wb-facts">{escape(words)}</span>' if words else ""
+    return f'<p class="wb-status" data-state="{state}"><span>{escape(found.status.detail)}</span>{facts}</p>'
+
+
+def describe(info: ModelInfo) -> str:
+    """A model's context window, size and state in a few words."""
+    words = [
+        f"context {info.context_window:,}" if info.context_window else "",
+        "loaded" if info.loaded and info.size else "",
+        size(info.size) if info.size else "",
+        "" if info.installed else "not fetched yet",
+    ]
+    return " · ".join(word for word in words if word)
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them: 491 MB, 1.1 GB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Show one of our errors as a sentence and the next action; whatever is no error of ours goes on."""
+    try:
+        yield
+    except WorkbenchError as error:
+        show(error)
+
+
+def show(error: WorkbenchError) -> None:
+    """One of our errors: cause, then next action."""
+    st.error(sentences(error.message, error.hint))
+
+
+def sentences(message: str, hint: str) -> str:
+    """Cause and next action as Markdown in which only the line break is ours."""
+    return f"{plain(message)}  \n{plain(hint)}" if hint else plain(message)
+
+
+def notice(title: str, message: str, hint: str = "") -> None:
+    """A quiet message: what is so, and what to do next."""
+    st.html(f'<div class="wb-notice"><h3>{escape(title)}</h3><p>{escape(message)}</p>{hint_html(hint)}</div>')
+
+
+def hint_html(hint: str) -> str:
+    """What to do next; commands between backticks are set as code."""
+    shown = _COMMAND.sub(r"<code>\1</code>", escape(hint))
+    return f'<p class="wb-hint">{shown}</p>' if hint else ""
+
+
+def stop_with(error: WorkbenchError, title: str) -> NoReturn:
+    """A page of its own for an error that leaves nothing to draw."""
+    st.header(title)
+    show(error)
+    st.button("Try again", type="primary")
+    st.stop()
+
+
+def plain(text: str) -> str:
+    """Text in which Markdown finds nothing to do."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]()<>#+-!|~:$&" else char for char in text)
+
+
+def _model_select(found: session.Survey) -> None:
+    names = [info.name for info in found.models if info.installed]
+    chosen = session.model(found)
+    names = names if not chosen or chosen in names else [chosen, *names]
+    if not names:
+        return
+    key = session.model_key(found.name)
+    if session.recall(key) not in names:
+        session.put(key, chosen or names[0])
+    st.selectbox("Model", names, key=key, persist_state="session")

@@ -1,0 +1,191 @@
+"""What a browser session remembers, every key of it declared here, and the one engine behind all sessions."""
+
+import atexit
+import gc
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from workbench.backends.base import BackendStatus, ModelInfo
+from workbench.engine import Engine
+from workbench.errors import WorkbenchError
+from workbench.request import RunRequest
+from workbench.settings import load
+
+# Chosen by the person.
+BACKEND = "backend"
+MACHINE = "machine"
+QUESTION = "question"
+SHOW = "show"
+SEARCH = "search"
+STATUS = "status"
+OF_MACHINE = "of_machine"
+PAGE = "page"
+# Kept by us.
+RUN = "run"
+ADOPTED = "adopted"
+CARDS = "cards"
+STOPPING = "stopping"
+UPLOADS = "uploads"
+REPLAY = "replay"
+PROBLEM = "problem"
+SETTINGS = "setting"
+
+SURVEY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A backend as it was found: whether it can be used, and its models."""
+
+    name: str
+    title: str
+    status: BackendStatus
+    models: tuple[ModelInfo, ...] = ()
+    default_model: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a request could not be run, and what to do."""
+
+    message: str
+    hint: str = ""
+
+
+def field_key(prefix: str, name: str) -> str:
+    """The key of a form's field."""
+    return f"{prefix}-{name}"
+
+
+def option_prefix(machine: str) -> str:
+    """What the keys of a machine's options begin with."""
+    return f"option-{machine}"
+
+
+def model_key(backend: str) -> str:
+    """The key of the model chosen for a backend: each backend remembers its own."""
+    return f"model-{backend}"
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda engine: engine.close())
+def engine() -> Engine:
+    """The engine that all sessions share. Raises StoreError when the data folder cannot be used."""
+    shared = Engine(load())
+    atexit.register(shared.close)
+    # Streamlit collects garbage after every script run; what the imports made never is any: 123 ms saved each time.
+    gc.collect()
+    gc.freeze()
+    return shared
+
+
+def remember(key: str, default: Any) -> None:
+    """Give a key its first value, unless it has one."""
+    st.session_state.setdefault(key, default)
+
+
+def recall(key: str, default: Any = None) -> Any:
+    """A key's value."""
+    return st.session_state.get(key, default)
+
+
+def put(key: str, value: Any) -> None:
+    """Set a key; for a widget's key only in a callback or before the widget is drawn."""
+    st.session_state[key] = value
+
+
+def current_run() -> str | None:
+    """The run on the bench. A reload keeps the address alone and navigation the session alone: either will do."""
+    run_id = st.query_params.get(RUN) or recall(RUN)
+    if run_id:
+        put(RUN, run_id)
+        st.query_params[RUN] = run_id
+    return run_id or None
+
+
+def open_run(run_id: str, speed: float | None = None) -> None:
+    """Put a run on the bench; with `speed` as a replay, 0 being instant."""
+    from workbench.ui.live import Replay
+
+    put(RUN, run_id)
+    put(REPLAY, Replay.begin(run_id, speed) if speed else None)
+    put(PROBLEM, None)
+
+
+def close_run() -> None:
+    """Clear the bench. The run itself goes on."""
+    for key in (RUN, REPLAY, ADOPTED, PROBLEM):
+        put(key, None)
+    st.query_params.pop(RUN, None)
+
+
+def begin_anew() -> None:
+    """Clear the bench and the question."""
+    close_run()
+    put(QUESTION, "")
+
+
+def end_replay() -> None:
+    """Show the rest of a replayed run at once."""
+    put(REPLAY, None)
+
+
+def backend() -> str:
+    """The chosen backend's name."""
+    return str(recall(BACKEND) or engine().settings.backend)
+
+
+def model(found: Survey) -> str:
+    """The chosen model of a backend: the person's choice, else the backend's default, else its first."""
+    chosen = recall(model_key(found.name)) or found.default_model
+    return str(chosen or next((info.name for info in found.models if info.installed), ""))
+
+
+def use(backend_name: str, model_name: str) -> None:
+    """Choose a backend and its model."""
+    put(BACKEND, backend_name)
+    if model_name:
+        put(model_key(backend_name), model_name)
+
+
+@st.cache_resource(ttl=10, show_spinner=False)
+def survey(name: str) -> Survey:
+    """Ask a backend how it is. Never raises; the answer holds for ten seconds."""
+    try:
+        found = engine().backend(name)
+    except WorkbenchError as error:
+        return Survey(name, name, BackendStatus(ready=False, detail=error.message, hint=error.hint))
+    try:
+        status = engine().on_loop(found.status(), SURVEY_SECONDS)
+    except TimeoutError:
+        slow = BackendStatus(ready=False, detail="It did not answer within 10 seconds.", hint="Look again in a moment.")
+        return Survey(name, found.title, slow)
+    return Survey(name, found.title, status, _models_of(name), found.default_model)
+
+
+def look_again() -> None:
+    """Forget what the backends said."""
+    survey.clear()
+
+
+def request(machine: str, options: dict[str, Any], settings: dict[str, Any]) -> RunRequest:
+    """What the bench's form asks for. Raises pydantic.ValidationError."""
+    found = survey(backend())
+    return RunRequest.model_validate(
+        {
+            "machine": machine,
+            "question": recall(QUESTION) or "",
+            "backend": found.name,
+            "model": model(found),
+            "options": options,
+            "settings": settings,
+        }
+    )
+
+
+def _models_of(name: str) -> tuple[ModelInfo, ...]:
+    try:
+        return tuple(engine().on_loop(engine().backend(name).models(), SURVEY_SECONDS))
+    except (WorkbenchError, TimeoutError):
+        return ()  # the status says why
