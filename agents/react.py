@@ -84,7 +84,7 @@ async def act(state: State, runtime: Runtime[Bench]) -> State:
     else:
         text = (await bench.call(action.name, action.input)).text
         if action.key() in state["done"]:
-            notes.append(bench.prompt("repeated"))
+            notes.append(bench.prompt("repeated", question=state["question"]))
     if state["steps"] == bench.options.max_steps - 1:
         notes.append(bench.prompt("last_step"))
     observation = "\n".join([bench.prompt("observation", result=text), *notes])

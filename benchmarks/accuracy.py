@@ -52,15 +52,26 @@ def questions(only: Iterable[str] = ()) -> list[dict[str, Any]]:
     return [row for row in rows if not chosen or row["id"] in chosen]
 
 
-def is_right(answer: str, expected: str | None) -> bool | None:
-    """Whether the expected number is among the answer's numbers, or the expected word among its words."""
-    if expected is None:
+def is_right(answer: str, row: dict[str, Any]) -> bool | None:
+    """Whether the final answer gives the exact one; None where the question has none.
+
+    A `pattern` decides where the answer is one of the question's own numbers. Else the expected number must be the
+    first or the last of those that the question does not hold, and an expected word must be there as a word.
+    """
+    if "answer" not in row:
         return None
-    numbers = re.findall(r"-?\d+(?:/\d+|\.\d+)?", re.sub(r"(?<=\d),(?=\d{3})", "", answer))
-    if re.fullmatch(r"[\d.]+", expected):
-        found = [float(n) for n in numbers if "/" not in n]
-        return bool(found) and (float(expected) == found[0] or float(expected) == found[-1])
-    return bool(re.search(rf"(?<!\w){re.escape(expected)}(?!\w)", answer, re.IGNORECASE))
+    if "pattern" in row:
+        return bool(re.search(row["pattern"], answer, re.IGNORECASE | re.DOTALL))
+    expected = str(row["answer"])
+    if not re.fullmatch(r"[\d.]+", expected):
+        return bool(re.search(rf"(?<!\w){re.escape(expected)}(?!\w)", answer, re.IGNORECASE))
+    new = [number for number in numbers(answer) if number not in numbers(row["question"])]
+    return bool(new) and float(expected) in (new[0], new[-1])
+
+
+def numbers(text: str) -> list[float]:
+    """The numbers in a text, without thousands separators."""
+    return [float(found) for found in re.findall(r"\d+(?:\.\d+)?", re.sub(r"(?<=\d),(?=\d{3})", "", text))]
 
 
 def ask_machine(engine: Engine, machine: str, row: dict[str, Any], keep: Path | None) -> Row:
@@ -86,7 +97,7 @@ def ask_machine(engine: Engine, machine: str, row: dict[str, Any], keep: Path | 
         question=row,
         status=view.status,
         answer=view.finished.answer,
-        right=is_right(view.finished.answer, row.get("answer")),
+        right=is_right(view.finished.answer, row),
         seconds=view.totals.seconds,
         tokens=view.totals.completion_tokens,
         calls=view.totals.calls,
@@ -112,16 +123,14 @@ def ask_bare(engine: Engine, row: dict[str, Any]) -> Row:
     )
 
     async def whole() -> AnswerPart:
-        part = None
-        async for part in backend.chat(request):
-            pass
-        assert isinstance(part, AnswerPart)
-        return part
+        parts = [part async for part in backend.chat(request)]
+        assert isinstance(parts[-1], AnswerPart)
+        return parts[-1]
 
     began = time.perf_counter()
     answer = engine.on_loop(whole())
     seconds = time.perf_counter() - began
-    right = is_right(answer.text, row.get("answer"))
+    right = is_right(answer.text, row)
     return Row(row, "answered", answer.text, right, seconds, answer.completion_tokens or 0)
 
 
@@ -165,8 +174,8 @@ def measure(lanes: list[str], only: list[str], keep: Path | None) -> str:
         engine.close()
         shutil.rmtree(home, ignore_errors=True)
     note = (
-        f"{len(questions(only))} questions (benchmarks/questions.yaml), seed {SEED}. calls, tokens (written) and seconds"
-        " are means per question. valid JSON counts schema-constrained answers after retries."
+        f"{len(questions(only))} questions (benchmarks/questions.yaml), seed {SEED}; calls, written tokens and seconds"
+        " are means per question; valid JSON counts schema-constrained answers after retries."
     )
     return f"{title('Machines and a bare call', model)}\n{table(HEAD, lines)}\n\n{note}\n"
 

@@ -1,4 +1,4 @@
-"""What the engine costs: wall time beside a bare HTTP loop on the same server, processor time per token and per step."""
+"""What the engine costs: wall time beside a bare HTTP loop on the same server, processor time per token and step."""
 
 import statistics
 import tempfile

@@ -59,7 +59,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "xllamacpp": ("workbench/backends/llama_server.py",),
     "pydantic_monty": ("workbench/tools/",),
     "sqlalchemy": ("workbench/store/",),
-    "sqlite3": ("workbench/store/", "workbench/backends/"),
+    "sqlite3": ("workbench/store/",),
     "dotenv": ("workbench/settings.py",),
 }
 

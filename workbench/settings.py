@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from workbench.errors import InvalidRequest
 
@@ -42,6 +42,11 @@ class Settings(BaseModel):
     script: Path | None = Field(None, alias="WORKBENCH_SCRIPT")
     script_speed: float = Field(30.0, ge=0, alias="WORKBENCH_SCRIPT_SPEED")
 
+    @field_validator("home", "models_folder", "script")
+    @classmethod
+    def _at_home(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path is not None else None  # no shell has done it for a line of .env
+
     @property
     def models_path(self) -> Path:
         """The folder of the embedded engine's model files."""
@@ -55,7 +60,10 @@ class Settings(BaseModel):
 
 def load(env: dict[str, str] | None = None, dotenv: Path | None = CHECKOUT / ".env") -> Settings:
     """Settings from .env and, over it, the environment. Empty variables count as unset. Raises InvalidRequest."""
-    values: dict[str, str | None] = dict(dotenv_values(dotenv)) if dotenv and dotenv.is_file() else {}
+    try:
+        values: dict[str, str | None] = dict(dotenv_values(dotenv)) if dotenv and dotenv.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The file {dotenv} cannot be read: {error}.", "Save it as UTF-8 text.") from None
     values.update(os.environ if env is None else env)
     aliases = {str(field.alias) for field in Settings.model_fields.values()}
     try:

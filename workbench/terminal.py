@@ -40,12 +40,26 @@ def harmless(text: str) -> str:
 def readable(text: str) -> str:
     """A model's JSON object, perhaps still incomplete, as lines to read; empty as long as it is none."""
     try:
-        data = from_json(text, allow_partial="trailing-strings")
+        data = from_json(text)
     except ValueError:
-        return ""
+        data = _settled(text)
     if not isinstance(data, dict):
         return ""
     return "\n".join(_field(key, value) for key, value in data.items() if value != [])
+
+
+def _settled(text: str) -> dict[str, Any]:
+    """What more text cannot change of an incomplete object: of its last value, only a string or a list just grows."""
+    try:
+        data = from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        return {}
+    if not isinstance(data, dict) or not data:
+        return {}
+    *before, (key, value) = data.items()
+    if isinstance(value, list) and value and not isinstance(value[-1], str):
+        value = value[:-1]
+    return dict(before) | ({key: value} if isinstance(value, str | list) else {})
 
 
 def _field(key: str, value: Any) -> str:

@@ -23,7 +23,7 @@ def test_json_thought_action_observation_finish(settings):
 def test_worked_examples_are_earlier_turns(settings):
     _, view = run(settings, "react", [action("finish", "4")])
     roles = [message["role"] for message in view.calls[0].called.messages]
-    assert roles == ["system", "user", "assistant", "user", "assistant"] + ["user", "assistant"] * 2 + ["user"]
+    assert roles == ["system", *["user", "assistant"] * 5, "user"]
 
 
 def test_examples_of_a_tool_that_is_not_offered_are_left_out(settings):
@@ -42,8 +42,8 @@ def test_a_tools_error_is_the_observation(settings):
 def test_repeating_an_action_is_noticed(settings):
     same = action("calculator", "1 + 1")
     _, view = run(settings, "react", [same, same, action("finish", "2")])
-    assert "exactly this before" in view.calls[2].called.messages[-1]["content"]
-    assert "exactly this before" not in view.calls[1].called.messages[-1]["content"]
+    assert "this result already" in view.calls[2].called.messages[-1]["content"]
+    assert "this result already" not in view.calls[1].called.messages[-1]["content"]
 
 
 def test_the_step_limit_says_so_and_is_no_answer(settings):

@@ -1,7 +1,7 @@
 """The look in a real browser: what Streamlit lets through, where links lead, both themes, narrow screens."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -28,9 +28,22 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
         yield server
 
 
-def opened(browser: Any, gallery: Gallery, sample: str, **screen: Any) -> Any:
-    """A page that shows a sample."""
-    page = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **screen}).new_page()
+@pytest.fixture
+def opened(browser: Any, gallery: Gallery) -> Iterator[Callable[..., Any]]:
+    """Open a page that shows a sample: `opened("failed", color_scheme="dark")`."""
+    contexts: list[Any] = []
+
+    def open_(sample: str, **screen: Any) -> Any:
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **screen}))
+        return turn_to(contexts[-1].new_page(), gallery, sample)
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+def turn_to(page: Any, gallery: Gallery, sample: str) -> Any:
+    """Show a sample on an open page."""
     page.goto(f"{gallery.url}/?sample={sample}")
     page.locator(".wb-diagram svg").wait_for()
     page.locator("#the-end").wait_for(state="attached")
@@ -38,8 +51,8 @@ def opened(browser: Any, gallery: Gallery, sample: str, **screen: Any) -> Any:
 
 
 @pytest.mark.parametrize("key", ["click", "Enter"])
-def test_a_node_brings_its_latest_card_into_view(browser: Any, gallery: Gallery, key: str):
-    page = opened(browser, gallery, RUN, viewport={"width": 390, "height": 700})
+def test_a_node_brings_its_latest_card_into_view(opened: Callable[..., Any], key: str):
+    page = opened(RUN, viewport={"width": 390, "height": 700})
     card = page.locator("#entry-3")
     assert card.evaluate("e => e.getBoundingClientRect().top > innerHeight")
     node = page.locator('.wb-diagram a[href="#entry-3"]')
@@ -52,10 +65,10 @@ def test_a_node_brings_its_latest_card_into_view(browser: Any, gallery: Gallery,
     assert card.evaluate("e => e.getBoundingClientRect().top >= 0 && e.matches(':target')")
 
 
-def test_the_theme_is_followed_by_cards_and_diagram(browser: Any, gallery: Gallery):
+def test_the_theme_is_followed_by_cards_and_diagram(opened: Callable[..., Any]):
     seen = {}
     for theme in ("light", "dark"):
-        page = opened(browser, gallery, RUN, color_scheme=theme)
+        page = opened(RUN, color_scheme=theme)
         colours = [
             page.locator("#entry-0").evaluate("e => getComputedStyle(e).color"),
             page.locator(".wb-node.wb-critic rect").first.evaluate("e => getComputedStyle(e).stroke"),
@@ -68,24 +81,26 @@ def test_the_theme_is_followed_by_cards_and_diagram(browser: Any, gallery: Galle
     }
 
 
-def test_a_theme_chosen_in_the_menu_is_followed_too(browser: Any, gallery: Gallery):
-    page = opened(browser, gallery, RUN, color_scheme="light")
+def test_a_theme_chosen_in_the_menu_is_followed_too(opened: Callable[..., Any]):
+    page = opened(RUN, color_scheme="light")
     page.get_by_test_id("stMainMenu").click()
     page.get_by_role("menuitemradio").nth(2).click()
     page.wait_for_function("getComputedStyle(document.querySelector('#entry-0')).color === 'rgb(236, 234, 228)'")
 
 
-@pytest.mark.parametrize("sample", list(samples.SAMPLES))
-def test_nothing_scrolls_sideways_on_a_phone(browser: Any, gallery: Gallery, sample: str):
-    page = opened(browser, gallery, sample, viewport={"width": 390, "height": 800})
+def test_nothing_scrolls_sideways_on_a_phone(opened: Callable[..., Any], gallery: Gallery):
+    page = opened(RUN, viewport={"width": 390, "height": 800})
     too_wide = "e => e.scrollWidth - e.clientWidth"
-    assert page.get_by_test_id("stMain").evaluate(too_wide) <= 0
-    assert page.locator(".wb-card").evaluate_all(f"cards => cards.map({too_wide}).every(n => n <= 0)")
+    for sample in samples.SAMPLES:
+        turn_to(page, gallery, sample)
+        assert page.get_by_test_id("stMain").evaluate(too_wide) <= 0, sample
+        assert page.locator(".wb-card").evaluate_all(f"cards => cards.map({too_wide}).every(n => n <= 0)"), sample
 
 
-def test_labels_stay_within_the_diagram_s_frame(browser: Any, gallery: Gallery):
+def test_labels_stay_within_the_diagram_s_frame(opened: Callable[..., Any], gallery: Gallery):
+    page = opened(RUN)
     for sample in ("reflection_live", "react_limit", "ladder", "stepwise_live"):
-        page = opened(browser, gallery, sample)
+        turn_to(page, gallery, sample)
         beyond = page.evaluate(
             """() => {
                 const frame = document.querySelector('.st-key-map').getBoundingClientRect()
@@ -98,12 +113,11 @@ def test_labels_stay_within_the_diagram_s_frame(browser: Any, gallery: Gallery):
         assert beyond == [], sample
 
 
-def test_what_a_model_writes_loads_nothing_and_runs_nothing(browser: Any, gallery: Gallery):
-    page = browser.new_context().new_page()
+def test_what_a_model_writes_loads_nothing_and_runs_nothing(opened: Callable[..., Any], gallery: Gallery):
+    page = opened(RUN)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: pytest.fail(f"A script ran: {dialog.message}"))
-    page.goto(f"{gallery.url}/?sample=markdown")
-    page.locator("#the-end").wait_for(state="attached")
+    turn_to(page, gallery, "markdown")
     assert page.get_by_text("<script>alert(1)</script>").is_visible()
     assert [url for url in asked if not url.startswith((gallery.url, "data:", "blob:"))] == []

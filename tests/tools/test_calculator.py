@@ -235,3 +235,9 @@ def test_random_nonsense_is_a_value_or_a_sentence():
 
 async def test_a_number_counts_as_an_expression():
     assert await Calculator().run(Arguments.model_validate({"expression": 5})) == "5"
+
+
+def test_times_of_day_get_the_expression_in_minutes():
+    with pytest.raises(ToolError, match=r"write \(17\*60 \+ 10\) - \(14\*60 \+ 35\)$"):
+        calculate("17:10 - 14:35")
+    assert calculate("(17*60 + 10) - (14*60 + 35)") == "155"

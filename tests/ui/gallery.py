@@ -13,7 +13,6 @@ from workbench.ui import cards, diagram, metrics, style
 
 st.set_page_config("Gallery", layout="wide", menu_items={"About": "The look, state by state."})
 style.load_style()
-st.html(Path(style.__file__).with_name("frame.css"))
 st.sidebar.html('<p class="wb-name">Second Thought</p>')
 name = st.sidebar.radio("Sample", list(samples.SAMPLES), key="sample", bind="query-params")
 fold = st.sidebar.toggle("Fold", bind="query-params", key="fold")
@@ -31,7 +30,7 @@ with right:
         with st.container(key=f"entry-place-{index}", gap=None):
             st.html(cards.entry_html(view, index, fold=fold, show="clean" if clean else "changes"))
             if isinstance(entry, CallView) and entry.answer:
-                with st.expander("What was sent", type="compact"):
+                with st.expander("What was sent", type="compact", key=f"sent-{index}"):
                     st.html(cards.sent_html(entry))
     if answer := cards.answer_html(view):
         st.html(answer)

@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from workbench.ui.markdown import BLOCK_CAP, CAP, clean, escape, plain, reading_text, render, with_caret
+from workbench.ui.markdown import BLOCK_CAP, CAP, _render_block, clean, escape, plain, reading_text, render, with_caret
 
 ALLOWED = {
     *("div", "p", "span", "h4", "h5", "h6", "strong", "em", "s", "code", "pre", "blockquote", "hr", "br"),
@@ -116,3 +116,11 @@ def test_the_caret_stands_after_the_last_written_character():
 def test_reading_text_has_the_words_and_no_marks():
     text = "# T\n\nA **bold** `x<y` word\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |"
     assert reading_text(text) == "T\n\nA bold x<y word\n\n• one\n• two\n\na  b\n1  2"
+
+
+def test_a_growing_text_costs_only_its_last_block():
+    text = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(200)) + "The last one"
+    render(text)
+    before = _render_block.cache_info().misses
+    render(text + " grows")
+    assert _render_block.cache_info().misses == before + 1

@@ -86,7 +86,11 @@ def test_every_colour_that_is_used_is_defined():
 
 def test_nothing_moves_for_those_who_asked_for_stillness():
     css = CSS.read_text()
-    moving = css.index("@media (prefers-reduced-motion: no-preference)")
-    for word in ("animation:", "scroll-behavior:"):
-        assert css.index(word) > moving and css.count(word) == 1
-    assert "transition" not in css and "gradient" not in css
+    blocks = re.findall(r"@media \(prefers-reduced-motion: no-preference\) \{.*?\n\}", css, re.DOTALL)
+    assert "animation:" in "".join(blocks)
+    still = re.sub("|".join(map(re.escape, blocks)), "", css)
+    assert not re.search(r"animation|transition|scroll-behavior", still)
+
+
+def test_there_is_no_gradient():
+    assert "gradient" not in CSS.read_text()

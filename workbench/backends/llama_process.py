@@ -19,6 +19,7 @@ from workbench.settings import CHECKOUT
 
 STOP_SECONDS = 3.0
 _LOG_TAIL = 16_384
+_TELLING = re.compile(r"error|fail|abort|assert|terminate|exception", re.IGNORECASE)
 _LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] +")
 _NO_MEMORY = re.compile(r"failed to allocate|unable to allocate|bad_alloc|out of memory|cannot allocate", re.IGNORECASE)
 
@@ -97,8 +98,7 @@ class LlamaProcess:
     def last_words(self) -> str:
         """The log's last line that tells of an error, else its last line."""
         lines = self._log_lines()
-        telling = [line for line in lines if re.search(r"error|fail|abort|assert|terminate|exception", line, re.I)]
-        return (telling or lines or [""])[-1].rstrip(".")
+        return (_telling(lines) or lines or [""])[-1].rstrip(".")
 
     def _spawn(self) -> None:
         if find_spec("xllamacpp") is None:
@@ -169,7 +169,7 @@ class LlamaProcess:
                 "Choose a smaller model or context window, or lower WORKBENCH_EMBEDDED_SLOTS.",
             )
         told = [line.partition("error loading model: ")[2] for line in lines if "error loading model: " in line]
-        reason = (told or [self.last_words() or "no reason given"])[0]
+        reason = (told or _telling(lines) or lines[-1:] or ["it gave no reason"])[0]
         return ModelUnusable(
             f"The engine cannot load {name}: {reason.rstrip('.')}.",
             f"Fetch the file again, or choose another model. The engine's log is {self.log}.",
@@ -183,3 +183,8 @@ class LlamaProcess:
         except OSError:
             return []
         return [_LOG_PREFIX.sub("", line).strip() for line in text.splitlines() if line.strip()]
+
+
+def _telling(lines: list[str]) -> list[str]:
+    """The lines that tell of an error."""
+    return [line for line in lines if _TELLING.search(line)]

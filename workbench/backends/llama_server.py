@@ -62,7 +62,10 @@ def main() -> None:
     report = _own_the_standard_output()
     key = _read_key()
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    server = _serve(arguments, key)
+    try:
+        server = _serve(arguments, key)
+    except RuntimeError:
+        sys.exit(1)  # llama.cpp has told standard error why
     os.write(report, f"{server.listening_address}\n".encode())
     threading.Event().wait()
 
@@ -81,6 +84,7 @@ def _serve(arguments: argparse.Namespace, key: str) -> Any:
     params.use_jinja = True
     params.prefill_assistant = False  # a last assistant turn is a turn, not the beginning of the answer
     params.ui = False
+    params.fit_params = False  # it reads the model once more to fit it to a graphics card, and doubles the time to load
     if arguments.threads:
         params.cpuparams.n_threads = arguments.threads
     return xllamacpp.Server(params)

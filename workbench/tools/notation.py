@@ -113,6 +113,9 @@ def _follow_brackets(brackets: list[str], text: str, previous: str) -> None:
         raise ToolError(f"A closing {text} has no opening one. Count the brackets.")
 
 
+_CLOCK = re.compile(r"\b(\d{1,2}):([0-5]\d)\b")
+
+
 def _unreadable(text: str, place: int) -> ToolError:
     char = text[place]
     if char == "=":
@@ -121,6 +124,9 @@ def _unreadable(text: str, place: int) -> ToolError:
         )
     if char == "°":
         return ToolError("Angles are in radians. Write sin(radians(30)) for 30 degrees.")
+    if char == ":" and _CLOCK.search(text):
+        minutes = _CLOCK.sub(r"(\1*60 + \2)", text).strip()
+        return ToolError(f"Times of day are not numbers. For minutes, write {minutes}")
     if char in ";:{}":
         return ToolError(f"{char!r} is not arithmetic. Send one expression; for programs use the python tool.")
     return ToolError(f"The character {char!r} is not understood. Write only numbers, operators and functions.")

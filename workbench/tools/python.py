@@ -24,7 +24,6 @@ MAX_SHOWN_BEFORE_ERROR = 1_000
 MAX_FRAMES = 5
 MODULES = "math, re, json, itertools, functools, collections, datetime, random, decimal, bisect"
 
-_FENCE = re.compile(r"^[ \t]*```[\w-]*[ \t]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
 _ESCAPE = re.compile(r"\\[ -~]")
 # What to do instead, by how the error begins.
 _ADVICE = {
@@ -65,8 +64,8 @@ class PythonTool:
     async def run(self, arguments: BaseModel) -> str:
         """What the program printed, and the value of its last expression. Raises ToolError with a short traceback."""
         assert isinstance(arguments, Arguments)
-        code = clean(arguments.code)
-        sandbox = Sandbox(await asyncio.to_thread(_ending_in_its_value, code), self._limits)
+        code, program = await asyncio.to_thread(_prepared, arguments.code)
+        sandbox = Sandbox(program, self._limits)
         try:
             outcome = await asyncio.get_running_loop().run_in_executor(_threads(), sandbox.run)
         except asyncio.CancelledError:
@@ -82,21 +81,32 @@ def create(settings: Settings) -> Tool:
 
 def clean(text: str) -> str:
     """The program in a text: the insides of its Markdown code blocks where it is no program itself, not indented."""
+    if len(text) > MAX_CODE:
+        raise ToolError(f"The program is longer than {MAX_CODE:,} characters. Write a shorter one.")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     code = _dedented(text)
-    blocks = [found.group(1) for found in _FENCE.finditer(text)]
-    if blocks and _parsed(code) is None:
-        code = _dedented("\n".join(blocks))
+    if "```" in text and _parsed(code) is None:
+        code = _dedented("\n".join(_fenced(text)))
     if not code.strip():
         raise ToolError("There is no program. Write one that prints its result: print(2 + 2).")
-    if len(code) > MAX_CODE:
-        raise ToolError(f"The program is longer than {MAX_CODE:,} characters. Write a shorter one.")
     return code
 
 
 def _dedented(text: str) -> str:
-    if text.startswith("`") and text.endswith("`") and "\n" not in text:
-        text = text.strip("`")
-    return textwrap.dedent(text.replace("\r\n", "\n")).strip("\n")
+    span = text.strip()
+    if span.startswith("`") and span.endswith("`") and "\n" not in span:
+        text = span.strip("`")
+    return textwrap.dedent(text).strip("\n")
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """The lines inside Markdown code blocks; the last block may lack its end, as in an answer that was cut."""
+    inside = False
+    for line in text.split("\n"):
+        if line.lstrip().startswith("```"):
+            inside = not inside
+        elif inside:
+            yield line
 
 
 def _parsed(code: str) -> ast.Module | None:
@@ -111,6 +121,11 @@ def _parsed(code: str) -> ast.Module | None:
 def _threads() -> ThreadPoolExecutor:
     """The threads that wait for sandboxes, shared by all runs, so that there are never more processes than this."""
     return ThreadPoolExecutor(max_workers=max(4, os.cpu_count() or 1), thread_name_prefix="sandbox")
+
+
+def _prepared(text: str) -> tuple[str, str]:
+    code = clean(text)
+    return code, _ending_in_its_value(code)
 
 
 def _ending_in_its_value(code: str) -> str:

@@ -1,7 +1,6 @@
 """The tools that there are, each imported on first use, and how models are told of them."""
 
 import json
-import re
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
@@ -11,8 +10,6 @@ from workbench.settings import Settings
 from workbench.tools.base import Tool
 
 TOOLS: tuple[str, ...] = ("calculator", "python", "clock", "search")
-
-_FENCED = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 
 def create(name: str, settings: Settings) -> Tool:
@@ -39,8 +36,8 @@ def arguments_from_text(tool: Tool, text: str) -> dict[str, Any]:
     """The arguments that a bare text stands for: a JSON object of the tool's arguments, else its main argument."""
     names = list(tool.arguments.model_fields)
     text = text.strip()
-    fenced = _FENCED.fullmatch(text)
-    value = _json(fenced.group(1) if fenced else text)
+    fenced = text.startswith("```") and text.endswith("```")
+    value = _json(text.partition("\n")[2].removesuffix("```") if fenced else text)
     if isinstance(value, dict) and value and set(value) <= set(names):
         return value
     return {names[0]: value if isinstance(value, str) else text}

@@ -5,7 +5,7 @@ from typing import cast
 import streamlit as st
 
 from workbench.backends.embedded import EmbeddedBackend
-from workbench.backends.fetch import Download, Downloads, Progress
+from workbench.backends.fetch import Download, Downloads, Progress, pinned
 from workbench.ui import frame, session
 
 LOOK_SECONDS = 1.0
@@ -20,6 +20,14 @@ def downloads() -> Downloads:
 def start(name: str) -> None:
     """Fetch a model, or join the download that runs."""
     downloads().start(name)
+
+
+@st.cache_resource(show_spinner=False)
+def begin() -> None:
+    """Once in the app's life: fetch the embedded default model if the app begins on it and it is missing."""
+    settings = session.engine().settings
+    if settings.backend == "embedded" and pinned(settings.embedded_model):
+        start(settings.embedded_model)
 
 
 def running(name: str) -> Download | None:

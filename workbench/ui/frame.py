@@ -51,12 +51,13 @@ def model_choice() -> None:
 
 
 def status_html(found: session.Survey) -> str:
-    """A dot and a sentence: whether the backend can be used, and how its model is."""
+    """A dot and a line: how the chosen model is, or why the backend cannot be used and what to do."""
     chosen = next((info for info in found.models if info.name == session.model(found)), None)
-    state = "ready" if found.status.ready else "not-ready"
+    if not found.status.ready:
+        why = f'<p class="wb-status" data-state="not-ready">{escape(found.status.detail)}</p>'
+        return why + hint_html(found.status.hint)
     words = describe(chosen) if chosen else ""
-    facts = f'<span class="wb-facts">{escape(words)}</span>' if words else ""
-    return f'<p class="wb-status" data-state="{state}"><span>{escape(found.status.detail)}</span>{facts}</p>'
+    return f'<p class="wb-status" data-state="ready">{escape(words or found.status.detail)}</p>'
 
 
 def describe(info: ModelInfo) -> str:
