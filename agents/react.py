@@ -27,20 +27,21 @@ class Options(BaseOptions):
 
 
 class State(TypedDict, total=False):
-    """The conversation; `action` is the pending one, `done` the actions taken so far, `limit` why it ended early."""
+    """The conversation; `action` is the pending one, `done` are those taken, `barred` is a tool just used in vain."""
 
     messages: Annotated[list[AnyMessage], add_messages]
     question: str
     steps: int
     action: dict[str, Any]
     done: list[str]
+    barred: str
     answer: str
     limit: str
 
 
 def begin(question: str) -> dict[str, Any]:
     """The first state of a run."""
-    return {"question": question, "steps": 0, "done": [], "limit": ""}
+    return {"question": question, "steps": 0, "done": [], "barred": "", "limit": ""}
 
 
 async def open_(state: State, runtime: Runtime[Bench]) -> State:
@@ -55,7 +56,8 @@ async def open_(state: State, runtime: Runtime[Bench]) -> State:
 async def reason(state: State, runtime: Runtime[Bench]) -> State:
     """One thought and the action that it leads to."""
     bench, number = runtime.context, state["steps"] + 1
-    turn, action = await DIALECTS[bench.options.dialect](bench, state["messages"], number)
+    offered = [tool for tool in bench.options.tools if tool != state["barred"]]
+    turn, action = await DIALECTS[bench.options.dialect](bench, state["messages"], number, offered)
     change: State = {"messages": [turn], "steps": number, "action": action.model_dump()}
     if action.name == "finish":
         change["answer"] = str(action.input)
@@ -76,20 +78,17 @@ def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "give_up", "_
 
 
 async def act(state: State, runtime: Runtime[Bench]) -> State:
-    """Run the action; whatever comes of it, an error too, is the observation."""
+    """Run the action; what comes of it, an error too, is the observation. A tool asked in vain sits out one step."""
     bench, action = runtime.context, Action.model_validate(state["action"])
-    notes = []
-    if action.problem:
-        text = action.problem
-    else:
-        text = (await bench.call(action.name, action.input)).text
-        if action.key() in state["done"]:
-            notes.append(bench.prompt("repeated", question=state["question"]))
+    text = action.problem or (await bench.call(action.name, action.input)).text
+    repeated = action.key() in state["done"] and not action.problem
+    notes = [bench.prompt("repeated", question=state["question"])] if repeated else []
     if state["steps"] == bench.options.max_steps - 1:
         notes.append(bench.prompt("last_step"))
     observation = "\n".join([bench.prompt("observation", result=text), *notes])
     turn = ToolMessage(observation, tool_call_id=action.call_id) if action.call_id else HumanMessage(observation)
-    return {"messages": [turn], "done": [*state["done"], action.key()]}
+    barred = action.name if repeated else ""
+    return {"messages": [turn], "done": [*state["done"], action.key()], "barred": barred}
 
 
 async def give_up(state: State, runtime: Runtime[Bench]) -> State:

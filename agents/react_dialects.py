@@ -26,7 +26,7 @@ class Action(BaseModel):
         return json.dumps([self.name, self.input], sort_keys=True)
 
 
-Dialect = Callable[[Bench, list[AnyMessage], int], Awaitable[tuple[AIMessage, Action]]]
+Dialect = Callable[[Bench, list[AnyMessage], int, list[str]], Awaitable[tuple[AIMessage, Action]]]
 
 
 def step_schema(tools: list[str]) -> type[BaseModel]:
@@ -35,15 +35,25 @@ def step_schema(tools: list[str]) -> type[BaseModel]:
     return create_model("Step", thought=(str, Field(min_length=1)), action=(names, ...), input=(str, ...))
 
 
-async def as_json(bench: Bench, messages: list[AnyMessage], number: int) -> tuple[AIMessage, Action]:
+async def as_json(bench: Bench, messages: list[AnyMessage], number: int, tools: list[str]) -> tuple[AIMessage, Action]:
     """The step as a schema-constrained JSON object."""
-    answer = await bench.ask("actor", messages, schema=step_schema(bench.options.tools))
+    answer = await bench.ask("actor", messages, schema=step_schema(tools))
     step = answer.parsed
-    bench.card(f"Step {number}: {step.action}", step.thought, answer=answer, action=step.action, input=step.input)
-    return AIMessage(answer.text), Action(name=step.action, input=step.input)
+    value = without_json_tail(step.input)
+    bench.card(f"Step {number}: {step.action}", step.thought, answer=answer, action=step.action, input=value)
+    said = answer.text if value == step.input else json.dumps(step.model_dump() | {"input": value}, ensure_ascii=False)
+    return AIMessage(said), Action(name=step.action, input=value)
 
 
-async def as_text(bench: Bench, messages: list[AnyMessage], number: int) -> tuple[AIMessage, Action]:
+def without_json_tail(text: str) -> str:
+    """The input without a closing quote and brace of the object around it, which small models write into the string."""
+    while text.rstrip().endswith("}") and text.count("}") > text.count("{"):
+        text = text.rstrip()[:-1].rstrip()
+        text = text[:-1] if text.count('"') % 2 and text.endswith('"') else text
+    return text
+
+
+async def as_text(bench: Bench, messages: list[AnyMessage], number: int, tools: list[str]) -> tuple[AIMessage, Action]:
     """The step as `Thought / Action / Action Input`, or `Final Answer`; generation stops before an observation."""
     answer = await bench.ask("actor", messages, stop=["\nObservation:", "Observation:"])
     thought, action = read_text_step(answer.text)
@@ -72,10 +82,12 @@ def read_text_step(text: str) -> tuple[str, Action]:
     return thought, Action(name=first.group(1).strip(), input=_unfenced(first.group(2)))
 
 
-async def as_native(bench: Bench, messages: list[AnyMessage], number: int) -> tuple[AIMessage, Action]:
+async def as_native(
+    bench: Bench, messages: list[AnyMessage], number: int, tools: list[str]
+) -> tuple[AIMessage, Action]:
     """The step as a tool call in the model's own format; an answer without one is the final answer."""
-    answer = await bench.ask("actor", messages, tools=bench.options.tools)
-    action = read_native_step(answer, bench.options.tools)
+    answer = await bench.ask("actor", messages, tools=tools)
+    action = read_native_step(answer, tools)
     if action.call_id and not answer.tool_calls:
         bench.warn("tool_call_as_text", "The model wrote its tool call as text; it was taken as a call.")
     elif action.problem:

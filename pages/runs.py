@@ -123,13 +123,17 @@ def confirm_delete(row: RunRow) -> None:
         f'<p>{escape(short(row.question))}</p><p class="wb-hint">Its log is deleted with it. This cannot be undone.</p>'
     )
     with st.container(horizontal=True):
-        if st.button("Delete", key="delete-for-good", type="primary"):
-            session.engine().store.delete(row.id)
-            if session.recall(session.RUN) == row.id:
-                session.close_run()
+        if st.button("Delete", key="delete-for-good", type="primary", on_click=delete, args=(row.id,)):
             st.rerun()
         if st.button("Keep it", key="keep"):
             st.rerun()
+
+
+def delete(run_id: str) -> None:
+    """Delete a run and its log, and clear the bench if it stands there."""
+    session.engine().store.delete(run_id)
+    if session.recall(session.RUN) == run_id:
+        session.close_run()
 
 
 def row_html(row: RunRow) -> str:

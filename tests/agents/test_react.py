@@ -3,7 +3,7 @@
 import pytest
 
 from agents.contract import Answer, Call
-from agents.react_dialects import read_native_step, read_text_step
+from agents.react_dialects import read_native_step, read_text_step, without_json_tail
 from tests.runs import action, run
 from workbench.events import NoteView, ToolView, Warned
 
@@ -42,8 +42,10 @@ def test_a_tools_error_is_the_observation(settings):
 def test_repeating_an_action_is_noticed(settings):
     same = action("calculator", "1 + 1")
     _, view = run(settings, "react", [same, same, action("finish", "2")])
-    assert "this result already" in view.calls[2].called.messages[-1]["content"]
-    assert "this result already" not in view.calls[1].called.messages[-1]["content"]
+    assert "exactly this before" in view.calls[2].called.messages[-1]["content"]
+    assert "exactly this before" not in view.calls[1].called.messages[-1]["content"]
+    offered = [call.called.parameters["json_schema"]["properties"]["action"]["enum"] for call in view.calls]
+    assert ["calculator" in names for names in offered] == [True, True, False]
 
 
 def test_the_step_limit_says_so_and_is_no_answer(settings):
@@ -133,3 +135,24 @@ def test_native_takes_the_first_of_several_calls():
 def test_text_steps(text, name, value):
     _, read = read_text_step(text)
     assert (read.name, read.input) == (name, value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("print(1)}", "print(1)"),
+        ('print("a")"}', 'print("a")'),
+        ("print({1: 2})", "print({1: 2})"),
+        ("print({1: 2})}\n", "print({1: 2})"),
+        ("}{", "}{"),
+    ],
+)
+def test_the_tail_of_the_json_around_it_is_cut_off_an_input(written, meant):
+    assert without_json_tail(written) == meant
+
+
+def test_a_tail_is_cut_in_the_conversation_too(settings):
+    answers = [action("calculator", "2 + 2}"), action("finish", "4")]
+    _, view = run(settings, "react", answers)
+    assert tools_of(view)[0].called.arguments == {"expression": "2 + 2"}
+    assert "2 + 2}" not in view.calls[1].called.messages[-2]["content"].removesuffix("}")

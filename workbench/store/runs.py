@@ -33,6 +33,7 @@ STATUSES: tuple[RowStatus, ...] = ("running", "answered", "stopped", "limit", "f
 
 KEPT = 20_000  # characters of question and answer in a run's row; the log has them whole
 SHORTEST_PREFIX = 4
+LONGEST_ID = 64
 LONGEST_SEARCH = 1_000
 BETWEEN = "\x1f"  # parts question from answer in what is searched
 
@@ -125,7 +126,7 @@ class RunStore:
         run_id = _plain(run_id)
         with self.database.read() as connection:
             found = connection.execute(select(*_SHOWN).where(runs_table.c.id == run_id)).all()
-            if not found and len(run_id) >= SHORTEST_PREFIX:
+            if not found and SHORTEST_PREFIX <= len(run_id) <= LONGEST_ID:
                 begins = runs_table.c.id.startswith(run_id, autoescape=True)
                 found = connection.execute(select(*_SHOWN).where(begins).limit(2)).all()
         if len(found) > 1:
