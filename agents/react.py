@@ -8,7 +8,7 @@ from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from pydantic import Field
 
-from agents.contract import Bench, Machine
+from agents.contract import Bench, Machine, Observation
 from agents.contract import Options as BaseOptions
 from agents.react_dialects import DIALECTS, Action
 
@@ -80,12 +80,15 @@ def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "give_up", "_
 async def act(state: State, runtime: Runtime[Bench]) -> State:
     """Run the action; what comes of it, an error too, is the observation. A tool asked in vain sits out one step."""
     bench, action = runtime.context, Action.model_validate(state["action"])
-    text = action.problem or (await bench.call(action.name, action.input)).text
+    seen = (
+        Observation(text=action.problem, error=True) if action.problem else await bench.call(action.name, action.input)
+    )
     repeated = action.key() in state["done"] and not action.problem
     notes = [bench.prompt("repeated", question=state["question"])] if repeated else []
     if state["steps"] == bench.options.max_steps - 1:
         notes.append(bench.prompt("last_step"))
-    observation = "\n".join([bench.prompt("observation", result=text), *notes])
+    result = bench.prompt("failure" if seen.error else "observation", result=seen.text)
+    observation = "\n".join([result, *notes])
     turn = ToolMessage(observation, tool_call_id=action.call_id) if action.call_id else HumanMessage(observation)
     barred = action.name if repeated else ""
     return {"messages": [turn], "done": [*state["done"], action.key()], "barred": barred}

@@ -157,7 +157,7 @@ def show_run(row: RunRow, places: Places) -> None:
     elif engine.is_live(row.id):
         draw_stop(row.id, places)
         screen.clock = live.wall_clock
-        screen.follow(engine.follow(row.id, patience=live.PATIENCE))
+        screen.follow(live.until_kept(engine, row.id))
     elif row.status == "running":
         screen.clock = live.wall_clock
         screen.follow(live.stored(engine.store, row.id))

@@ -8,11 +8,24 @@ from typing import Any
 import pytest
 import streamlit as st
 import yaml
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.driving import STEPS, open_app
 from workbench.engine import Engine
 from workbench.ui import session
+
+
+@pytest.fixture(autouse=True)
+def pages_in_their_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run app.py before the page, as a server does: AppTest forgets between runs that st.navigation was called."""
+    begin = PagesManager.__init__
+
+    def begin_with_navigation(self: PagesManager, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", begin_with_navigation)
 
 
 @pytest.fixture

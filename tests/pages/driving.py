@@ -36,5 +36,6 @@ def ask(at: AppTest, question: str) -> AppTest:
 
 
 def html(at: AppTest) -> str:
-    """All HTML of ours that is on the page."""
-    return "\n".join(element.proto.body for element in at.get("html"))
+    """All HTML of ours that is on the page, the stylesheet aside."""
+    bodies = [element.proto.body for element in at.get("html")]
+    return "\n".join(body for body in bodies if not body.startswith("<style"))

@@ -20,6 +20,11 @@ def runs_after(app: App, *questions: str) -> AppTest:
     return at.switch_page("pages/runs.py").run()
 
 
+def cards(at: AppTest) -> list[str]:
+    """The cards and the answer."""
+    return [line for line in html(at).splitlines() if line.startswith(("<article", "<section"))]
+
+
 def test_before_the_first_run_the_page_says_what_to_do(app: App):
     at = runs_after(app)
     assert "No runs yet" in html(at)
@@ -83,7 +88,7 @@ def test_a_replay_ends_with_the_same_page(app: App, engine: Callable[[], Engine]
     at.session_state["run"], at.session_state["replay"] = run_id, Replay.begin(run_id, speed=4)
     at.switch_page("pages/bench.py").run()
     assert "<strong>four</strong>" in html(at)
-    assert html(at) == html(open_app(run=run_id))
+    assert cards(at) == cards(open_app(run=run_id))
     assert not at.exception
 
 

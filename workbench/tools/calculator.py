@@ -1,6 +1,7 @@
 """The calculator: exact arithmetic on one expression, written as people and small models write it."""
 
 import asyncio
+import re
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import ClassVar
@@ -14,6 +15,7 @@ from workbench.tools.base import Tool
 MAX_SHOWN = 320  # digits of a whole number
 MAX_DECIMALS = 30
 MAX_RATIO = 40  # characters of a fraction
+_COMPARISON = re.compile(r" (?:[<>]=?|[=!]=) ")
 
 
 class Arguments(BaseModel):
@@ -47,8 +49,26 @@ def create(settings: Settings) -> Tool:
 
 
 def calculate(expression: str) -> str:
-    """The value of an expression as text. Raises ToolError with what to write instead."""
-    return _shown(arithmetic.evaluate(notation.read(expression)))
+    """The value of an expression as text. Raises ToolError with what to write instead.
+
+    Times of day count as minutes: 17:10 - 14:35 is 155 minutes. A comparison says what is true.
+    """
+    minutes = notation.in_minutes(expression)
+    source = notation.read(expression if minutes is None else minutes)
+    value = arithmetic.evaluate(source)
+    if isinstance(value, bool):
+        return _compared(value, source)
+    return _shown(value) if minutes is None else f"{_shown(value)} minutes"
+
+
+def _compared(value: bool, source: str) -> str:
+    """The truth of a comparison; of two sides also which is larger, since small models misread a bare `false`."""
+    sides = [arithmetic.evaluate(side) for side in _COMPARISON.split(source)] if "(" not in source else []
+    if len(sides) != 2 or any(isinstance(side, bool) for side in sides):
+        return _shown(value)
+    left, right = sides
+    order = "equal to" if left == right else "greater than" if left > right else "less than"
+    return f"{_shown(value)}: {_shown(left)} is {order} {_shown(right)}"
 
 
 def _shown(value: arithmetic.Value) -> str:

@@ -43,6 +43,15 @@ class Token(NamedTuple):
     text: str
 
 
+_CLOCK = re.compile(r"(?<![\d:])([01]?\d|2[0-4]):([0-5]\d)(?![\d:])")
+
+
+def in_minutes(text: str) -> str | None:
+    """The expression with its times of day, such as 14:35, as minutes since midnight; None when it has none."""
+    minutes, found = _CLOCK.subn(lambda time: str(int(time[1]) * 60 + int(time[2])), text)
+    return minutes if found else None
+
+
 def read(text: str) -> str:
     """The expression in Python's notation, its tokens one space apart. Raises ToolError with what to write instead."""
     tokens = list(_tokens(_plain(text)))
@@ -113,9 +122,6 @@ def _follow_brackets(brackets: list[str], text: str, previous: str) -> None:
         raise ToolError(f"A closing {text} has no opening one. Count the brackets.")
 
 
-_CLOCK = re.compile(r"\b(\d{1,2}):([0-5]\d)\b")
-
-
 def _unreadable(text: str, place: int) -> ToolError:
     char = text[place]
     if char == "=":
@@ -124,9 +130,6 @@ def _unreadable(text: str, place: int) -> ToolError:
         )
     if char == "°":
         return ToolError("Angles are in radians. Write sin(radians(30)) for 30 degrees.")
-    if char == ":" and _CLOCK.search(text):
-        minutes = _CLOCK.sub(r"(\1*60 + \2)", text).strip()
-        return ToolError(f"Times of day are not numbers. For minutes, write {minutes}")
     if char in ";:{}":
         return ToolError(f"{char!r} is not arithmetic. Send one expression; for programs use the python tool.")
     return ToolError(f"The character {char!r} is not understood. Write only numbers, operators and functions.")

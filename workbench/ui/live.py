@@ -8,6 +8,7 @@ from typing import Protocol
 
 from streamlit.delta_generator import DeltaGenerator
 
+from workbench.engine import Engine
 from workbench.events import AnyEvent, CallView, Entry, ErrorInfo, RunFinished, RunView, ToolView
 from workbench.store.runs import RunRow, RunStore
 from workbench.ui import cards, diagram, metrics, session
@@ -193,6 +194,14 @@ class Screen:
         while len(self._slots) < count:
             place = self.places.cards.container(key=f"entry-place-{len(self._slots)}", gap=None)
             self._slots.append(Slot(place.empty(), place.empty()))
+
+
+def until_kept(engine: Engine, run_id: str) -> Iterator[list[AnyEvent]]:
+    """A run of this process until its end is on disk: only then may it be run again, replayed or deleted."""
+    yield from engine.follow(run_id, patience=PATIENCE)
+    while engine.is_live(run_id):
+        yield []
+        time.sleep(PATIENCE)
 
 
 def stored(store: RunStore, run_id: str) -> Iterator[list[AnyEvent]]:

@@ -109,6 +109,7 @@ def open_run(run_id: str, speed: float | None = None) -> None:
     from workbench.ui.live import Replay
 
     put(RUN, run_id)
+    st.query_params[RUN] = run_id
     put(REPLAY, Replay.begin(run_id, speed) if speed else None)
     put(PROBLEM, None)
 
@@ -161,7 +162,9 @@ def survey(name: str) -> Survey:
     except TimeoutError:
         slow = BackendStatus(ready=False, detail="It did not answer within 10 seconds.", hint="Look again in a moment.")
         return Survey(name, found.title, slow)
-    return Survey(name, found.title, status, _models_of(name), found.default_model)
+    # A server that cannot be used is not asked further; an engine of our own lists what it has in any case.
+    models = _models_of(name) if status.ready or found.slots is not None else ()
+    return Survey(name, found.title, status, models, found.default_model)
 
 
 def look_again() -> None:
