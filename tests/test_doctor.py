@@ -1,5 +1,6 @@
 """The doctor: what is well, what is not, and what to do."""
 
+import asyncio
 import io
 from collections import namedtuple
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from tests.store.samples import begin
 from workbench import cli, doctor
-from workbench.backends import fetch
+from workbench.backends import fetch, registry
 from workbench.doctor import Finding
 from workbench.settings import DEFAULT_MODEL, Settings
 from workbench.store.runs import RunStore
@@ -57,6 +58,26 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     finding = doctor.packages()
     assert (finding.state, finding.detail) == ("bad", "missing: no-such-package")
     assert "make setup" in finding.hint
+
+
+def test_a_backend_whose_package_is_missing_says_so(offline: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError("No module", name="its_sdk")
+
+    monkeypatch.setattr(registry, "import_module", missing)
+    found = by_name(doctor.examine(offline))
+    assert found["Backend scripted (default)"].state == "bad"
+    assert "the package its_sdk is missing" in found["Backend ollama"].detail
+    assert "make setup" in found["Backend ollama"].hint
+
+
+def test_a_backend_that_never_answers_is_not_waited_for(offline: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forever(self: object) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(doctor, "STATUS_SECONDS", 0.05)
+    monkeypatch.setattr("workbench.backends.scripted.ScriptedBackend.status", forever)
+    assert "did not answer" in by_name(doctor.examine(offline))["Backend scripted (default)"].detail
 
 
 def test_an_old_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

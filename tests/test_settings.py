@@ -60,12 +60,20 @@ def test_models_and_log_may_lie_elsewhere() -> None:
         ("WORKBENCH_EMBEDDED_SLOTS", "0"),
         ("WORKBENCH_EMBEDDED_CONTEXT", "1"),
         ("WORKBENCH_SCRIPT_SPEED", "-1"),
+        ("OLLAMA_HOST", "http://[bad"),
+        ("OLLAMA_HOST", "::::"),
+        ("OPENAI_BASE_URL", "http://localhost:port/v1"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_its_variable(name: str, value: str) -> None:
     with pytest.raises(InvalidRequest, match=f"The variable {name} cannot be used: ") as caught:
         load({name: value}, None)
     assert ".env.example" in caught.value.hint
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:11434", "http://[::1]:11434", "https://host/path", "0.0.0.0"])
+def test_an_address_is_taken_as_it_is_written(host: str) -> None:
+    assert load({"OLLAMA_HOST": host}, None).ollama_host == host
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:

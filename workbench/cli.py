@@ -20,9 +20,9 @@ from pydantic import ValidationError
 
 from agents import catalogue
 from agents.contract import Machine
-from workbench import __version__
+from workbench import __version__, doctor
 from workbench.backends import fetch, registry
-from workbench.backends.base import BackendStatus, ModelInfo
+from workbench.backends.base import Backend, BackendStatus, ModelInfo
 from workbench.errors import InvalidRequest, StoreError, WorkbenchError
 from workbench.events import AnyEvent, RunFinished, to_json
 from workbench.request import RunRequest
@@ -68,8 +68,8 @@ def parser() -> argparse.ArgumentParser:
     _models_parsers(commands.add_parser("models", help="list and fetch models"))
     machines = commands.add_parser("machines", help="list the machines and their options")
     machines.set_defaults(do=list_machines)
-    doctor = commands.add_parser("doctor", help="check what a run needs")
-    doctor.set_defaults(do=examine)
+    check = commands.add_parser("doctor", help="check what a run needs")
+    check.set_defaults(do=examine)
     return top
 
 
@@ -370,12 +370,14 @@ def list_models(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _ask_all(names: list[str], settings: Settings) -> list[tuple[BackendStatus, list[ModelInfo]]]:
-    return await asyncio.gather(*(_ask(name, settings) for name in names))
+    backends = [doctor.made(name, settings) for name in names]  # importing takes its time: before any clock runs
+    return await asyncio.gather(*map(_ask, backends))
 
 
-async def _ask(name: str, settings: Settings) -> tuple[BackendStatus, list[ModelInfo]]:
+async def _ask(backend: Backend | BackendStatus) -> tuple[BackendStatus, list[ModelInfo]]:
     """A backend's state and models; one that is not ready is not asked for models."""
-    backend = registry.create(name, settings)
+    if isinstance(backend, BackendStatus):
+        return backend, []
     try:
         status = await backend.status()
         return status, await backend.models() if status.ready else []
@@ -462,6 +464,4 @@ def _allowed(schema: dict[str, Any]) -> str:
 
 def examine(_arguments: argparse.Namespace, settings: Settings) -> int:
     """Check everything that a run needs; 0 when the default backend can be used."""
-    from workbench import doctor
-
     return doctor.report(doctor.examine(settings), sys.stdout)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from workbench.backends import fetch, registry
-from workbench.backends.base import BackendStatus
+from workbench.backends.base import Backend, BackendStatus
 from workbench.errors import WorkbenchError
 from workbench.settings import Settings
 from workbench.store.runs import RunStore
@@ -180,18 +180,25 @@ def _backend(name: str, status: BackendStatus, settings: Settings) -> Finding:
     return Finding(title, state, status.detail, status.hint)
 
 
+def made(name: str, settings: Settings) -> Backend | BackendStatus:
+    """A backend, or why there can be none."""
+    try:
+        return registry.create(name, settings)
+    except WorkbenchError as error:
+        return BackendStatus(ready=False, detail=error.message, hint=error.hint)
+
+
 async def _backends(settings: Settings) -> dict[str, BackendStatus]:
     """Every backend's own word, asked all at once."""
-    asked = await asyncio.gather(*(status(name, settings) for name in registry.BACKENDS))
+    backends = [made(name, settings) for name in registry.BACKENDS]  # importing takes its time: before any clock runs
+    asked = await asyncio.gather(*map(_status, backends))
     return dict(zip(registry.BACKENDS, asked, strict=True))
 
 
-async def status(name: str, settings: Settings) -> BackendStatus:
+async def _status(backend: Backend | BackendStatus) -> BackendStatus:
     """Whether a backend can be used now; one that does not say so in time cannot."""
-    try:
-        backend = registry.create(name, settings)
-    except WorkbenchError as error:
-        return BackendStatus(ready=False, detail=error.message, hint=error.hint)
+    if isinstance(backend, BackendStatus):
+        return backend
     try:
         async with asyncio.timeout(STATUS_SECONDS):
             return await backend.status()

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -47,6 +48,15 @@ class Settings(BaseModel):
     def _at_home(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None  # no shell has done it for a line of .env
 
+    @field_validator("ollama_host", "openai_base_url")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        try:
+            _ = urlsplit(text if "://" in text else f"//{text}").port
+        except ValueError:
+            raise ValueError("it is no address such as http://127.0.0.1:11434") from None
+        return text
+
     @property
     def models_path(self) -> Path:
         """The folder of the embedded engine's model files."""
@@ -71,6 +81,6 @@ def load(env: dict[str, str] | None = None, dotenv: Path | None = CHECKOUT / ".e
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidRequest(
-            f"The variable {first['loc'][0]} cannot be used: {first['msg']}.",
+            f"The variable {first['loc'][0]} cannot be used: {first['msg'].removeprefix('Value error, ')}.",
             "Correct it in .env; .env.example explains it.",
         ) from None

@@ -29,7 +29,7 @@ def test_worked_examples_are_earlier_turns(settings):
 def test_examples_of_a_tool_that_is_not_offered_are_left_out(settings):
     _, view = run(settings, "react", [action("finish", "4")], tools=["clock"])
     assert [m["role"] for m in view.calls[0].called.messages] == ["system", "user"]
-    assert "python" not in view.calls[0].called.messages[0]["content"]
+    assert "python(" not in view.calls[0].called.messages[0]["content"]
 
 
 def test_a_tools_error_is_the_observation(settings):

@@ -106,7 +106,7 @@ async def test_fences_and_indentation_around_a_program_do_not_matter(text, said)
     assert await run(text) == said
 
 
-@pytest.mark.parametrize("code", ["x = 3", "print()", "None", "def f():\n    return 1"])
+@pytest.mark.parametrize("code", ["print()", "None", "def f():\n    return 1"])
 async def test_a_program_that_prints_nothing_is_told_to_print(code):
     assert await run(code) == "The program ran but printed nothing. Print the result: print(result)."
 
@@ -335,3 +335,8 @@ def test_a_process_outlives_a_killed_parent_by_no_more_than_its_time_limit():
     parent.kill()
     parent.communicate()
     asyncio.run(until(lambda: worker not in [pid for pid, _, state, _ in processes() if state[0] != "Z"], 10))
+
+
+@pytest.mark.parametrize(("code", "shown"), [("n = 'strawberry'.count('r')", "3"), ("n = 1\nn += 4", "5")])
+async def test_a_program_that_ends_by_setting_a_variable_shows_it(code, shown):
+    assert await PythonTool().run(Arguments(code=code)) == shown

@@ -35,7 +35,8 @@ class Clock:
 
     name: ClassVar[str] = "clock"
     description: ClassVar[str] = (
-        "the current date, time and weekday; timezone such as Europe/Berlin, empty for the local time"
+        "the date, weekday and time right now, not those of any other day (use python's datetime for them); "
+        "timezone such as Europe/Berlin, empty for the local time"
     )
     arguments: ClassVar[type[BaseModel]] = Arguments
     side_effects: ClassVar[bool] = False

@@ -132,6 +132,8 @@ def _ending_in_its_value(code: str) -> str:
     """The program with its last expression turned into text inside the sandbox, where its size and `repr` are safe."""
     tree = _parsed(code)
     last = tree.body[-1] if tree and tree.body else None
+    if assigned := _assigned(last):
+        return _ending_in_its_value(f"{code}\n{assigned}")
     if not isinstance(last, ast.Expr) or last.end_lineno is None or last.end_col_offset is None:
         return code
     lines = code.encode(errors="surrogatepass").split(b"\n")
@@ -140,6 +142,14 @@ def _ending_in_its_value(code: str) -> str:
     whole = b"\n".join(lines)
     shown = b"(lambda _: None if _ is None else repr(_)[:%d])((" % (MAX_SHOWN * 4)
     return (whole[:start] + shown + whole[start:end] + b"))" + whole[end:]).decode(errors="surrogatepass")
+
+
+def _assigned(last: ast.stmt | None) -> str:
+    """The variable that a program ends by setting: small models assign the result and forget to print it."""
+    match last:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AugAssign(target=ast.Name(id=name)):
+            return name
+    return ""
 
 
 def _observation(outcome: Outcome, code: str) -> str:

@@ -1,0 +1,49 @@
+"""The app with a script that it can play again and again, and pages of a real browser on it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app_server import AppServer
+from tests.browser.driving import SCRIPT
+
+
+@pytest.fixture(scope="session")
+def server(app_server: Callable[..., AppServer], tmp_path_factory: pytest.TempPathFactory) -> AppServer:
+    """The app on the scripted backend, which writes 30 words a second."""
+    script = tmp_path_factory.mktemp("script") / "script.yaml"
+    script.write_text(SCRIPT)
+    return app_server(WORKBENCH_BACKEND="scripted", WORKBENCH_SCRIPT=str(script), WORKBENCH_SCRIPT_SPEED="30")
+
+
+@pytest.fixture
+def tab(browser: Any, server: AppServer) -> Iterator[Callable[..., Any]]:
+    """Open a tab: `tab("/runs", color_scheme="dark")`; each call is a person of its own. Errors of the page fail."""
+    contexts: list[Any] = []
+    problems: list[str] = []
+
+    def open_(path: str = "/", **screen: Any) -> Any:
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **screen}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+        page.goto(server.url + path)
+        page.locator(".wb-name").wait_for(state="attached")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not problems
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where screenshots go."""
+    from tests.browser.driving import PICTURES
+
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    return PICTURES

@@ -1,0 +1,99 @@
+"""The script that the browser's runs play, and what a person does on the pages."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from workbench.settings import CHECKOUT
+
+PICTURES = CHECKOUT / Path(os.environ.get("WORKBENCH_SCREENSHOTS") or "test-output")
+
+ESSAY = "Write a short essay on why The Little Prince still matters in modern childhood."
+
+SCRIPT = """
+conversations:
+  - name: critic
+    when: {properties: verdict}
+    answers:
+      - object:
+          issues: [No example from the text, The ending repeats the opening, It says nothing of today's children]
+          score: 6
+          verdict: revise
+      - object: {issues: [The fox deserves one more sentence], score: 8, verdict: revise}
+      - object: {issues: [], score: 9, verdict: accept}
+  - name: thinker
+    when: {properties: next_action}
+    answers:
+      - object:
+          title: Reading the question
+          content: The text holds <script>alert("x")</script> and <img src="https://example.org/x.png" onerror="alert(1)">.
+          next_action: continue
+      - object: {title: Counting, content: "One by one, from the left to the right, there are three of them.", next_action: continue}
+      - object: {title: Counting again, content: "And from the right to the left there are three as well.", next_action: final_answer}
+  - name: writer
+    when: {system: "writ|essay"}
+    answers:
+      - text: >-
+          The Little Prince remains a treasured companion of childhood. Its small hero asks the questions that grown-ups
+          have forgotten, and he asks them without shame. He wants to know what a flower is worth, why a king needs
+          subjects, and how one comes to own the stars.
+      - text: >-
+          The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story about
+          attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns. Its small
+          hero asks the questions that grown-ups have forgotten, and he asks them without shame.
+      - text: >-
+          The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story about
+          attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns; and he pays
+          for it with the colour of the wheat. Its small hero asks the questions that grown-ups have forgotten, and he asks
+          them without shame.
+  - name: answerer
+    answers:
+      - text: There are **three**. <script>alert("x")</script><img src="https://example.org/x.png">
+"""
+
+
+def choose(page: Any, machine: str) -> None:
+    """Choose a machine in the gallery."""
+    page.locator(".st-key-machine").get_by_text(machine, exact=True).click()
+    page.get_by_text(f"Questions for {machine}").wait_for()
+
+
+def ask(page: Any, question: str, keys: str = "Control+Enter") -> None:
+    """Type a question and run it from within its field."""
+    field = page.get_by_label("Question", exact=True)
+    field.fill(question)
+    field.press(keys)
+    button(page, "Stop").wait_for()
+
+
+def button(page: Any, name: str) -> Any:
+    """The button in Run's and Stop's place."""
+    return page.locator(".st-key-ask").get_by_role("button", name=name)
+
+
+def wait_for_words(page: Any, words: str) -> None:
+    """Wait until some card says this."""
+    page.locator(".wb-card", has_text=words).last.wait_for()
+
+
+def wait_for_answer(page: Any) -> Any:
+    """Wait for the run's end; the answer."""
+    page.locator("#answer").wait_for()
+    button(page, "Run").wait_for()
+    return page.locator("#answer")
+
+
+def run_id(page: Any) -> str:
+    """The run that the address names."""
+    page.wait_for_url("**/?run=*")
+    return str(page.url.partition("run=")[2])
+
+
+def scrolls_sideways(page: Any) -> bool:
+    """Whether anything makes the page wider than its window."""
+    return bool(
+        page.evaluate(
+            "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
+            ".some(e => e.scrollWidth > e.clientWidth)"
+        )
+    )

@@ -1,0 +1,189 @@
+"""The bench in a real browser: ask, watch, stop, leave, come back."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.app_server import AppServer
+from tests.browser.driving import (
+    ESSAY,
+    ask,
+    button,
+    choose,
+    run_id,
+    wait_for_answer,
+    wait_for_words,
+)
+
+Tab = Callable[..., Any]
+
+
+def test_a_question_is_asked_from_within_its_field_and_streams_word_by_word(tab: Tab):
+    """Ctrl+Enter in the question runs it; the first card grows while it is written; at the end Run is back."""
+    page = tab()
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    card = page.locator("#entry-0")
+    wait_for_words(page, "treasured companion")
+    early = card.inner_text()
+    assert card.locator(".wb-caret").count() == 1
+    page.wait_for_function(
+        "length => document.querySelector('#entry-0').innerText.length > length", arg=len(early) + 40
+    )
+    assert page.locator(".wb-here").count() == 1
+    answer = wait_for_answer(page)
+    assert "the colour of the wheat" in answer.inner_text()
+    assert page.locator(".wb-caret").count() == 0
+    assert page.get_by_label("Question", exact=True).input_value() == ESSAY
+
+
+def test_escape_stops_the_run_and_keeps_what_was_written(tab: Tab):
+    """Esc stops; the partial text stays on the card, the run is listed as stopped."""
+    page = tab()
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    wait_for_words(page, "Its small hero")
+    page.keyboard.press("Escape")
+    button(page, "Run").wait_for()
+    assert "treasured companion" in page.locator("#entry-0").inner_text()
+    assert "stars" not in page.locator("#entry-0").inner_text()
+    assert "Stopped" in page.locator("#answer").inner_text()
+    page.get_by_role("link", name="Runs").click()
+    assert page.locator(".wb-run").first.inner_text().count("stopped") == 1
+
+
+def test_the_stop_button_stops_too(tab: Tab):
+    """A click on Stop does what Esc does."""
+    page = tab()
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    wait_for_words(page, "treasured")
+    button(page, "Stop").click()
+    button(page, "Run").wait_for()
+    assert "Stopped" in page.locator("#answer").inner_text()
+
+
+def test_a_reload_in_mid_run_finds_the_run_again(tab: Tab):
+    """After F5 the same run stands there, still writing, and comes to its end."""
+    page = tab()
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    wait_for_words(page, "treasured companion")
+    name = run_id(page)
+    page.reload()
+    wait_for_words(page, "treasured companion")
+    assert run_id(page) == name
+    assert page.get_by_label("Question", exact=True).input_value() == ESSAY
+    assert page.locator(".wb-live").count() == 1
+    assert "the colour of the wheat" in wait_for_answer(page).inner_text()
+
+
+def test_a_second_tab_follows_the_same_run(tab: Tab):
+    """Another browser at the run's address sees it being written, and both see the end."""
+    first = tab()
+    choose(first, "Reflection")
+    ask(first, ESSAY)
+    second = tab(f"/?run={run_id(first)}")
+    second.locator(".wb-live").wait_for()
+    before = len(second.locator(".wb-card").last.inner_text())
+    second.wait_for_function("n => document.querySelector('.st-key-steps').innerText.length > n", arg=before + 40)
+    assert wait_for_answer(second).inner_text() == wait_for_answer(first).inner_text()
+
+
+def test_a_run_goes_on_while_another_page_is_open(tab: Tab):
+    """Leave for Runs and come back: the run has gone on meanwhile."""
+    page = tab()
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    wait_for_words(page, "treasured companion")
+    page.get_by_role("link", name="Runs").click()
+    page.locator(".wb-run").first.get_by_text("running").wait_for()
+    page.get_by_role("link", name="Bench").click()
+    wait_for_words(page, "No example from the text")
+    assert "the colour of the wheat" in wait_for_answer(page).inner_text()
+
+
+def test_a_click_on_the_page_does_not_disturb_the_run(tab: Tab):
+    """Opening the settings and what was sent, in mid-run, leaves the run as it is."""
+    page = tab()
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    wait_for_words(page, "No example from the text")
+    page.locator(".st-key-settings summary").first.click()
+    page.get_by_text("What was sent").first.click()
+    sent = page.locator(".wb-sent").first
+    sent.wait_for()
+    assert ESSAY in sent.inner_text()
+    assert button(page, "Stop").is_visible()
+    wait_for_answer(page)
+    assert page.locator(".wb-card").count() == 6
+
+
+def test_what_the_form_says_is_what_is_run(tab: Tab, server: AppServer):
+    """A changed option and a seed are shown as chips, and are what the model was asked with."""
+    page = tab()
+    choose(page, "Reflection")
+    page.locator(".st-key-settings summary").first.click()
+    page.get_by_role("slider", name="Rounds").press("Home")
+    page.get_by_label("Seed").fill("42")
+    page.get_by_label("Seed").press("Enter")
+    chips = page.locator(".st-key-settings summary").first
+    chips.get_by_text("1 round").wait_for()
+    chips.get_by_text("seed 42").wait_for()
+    ask(page, ESSAY)
+    wait_for_answer(page)
+    assert page.locator(".wb-card").count() == 3
+    page.get_by_text("What was sent").first.click()
+    parameters = page.locator(".wb-parameters").first
+    parameters.wait_for()
+    assert "42" in parameters.inner_text()
+
+
+def test_what_a_model_writes_is_text_and_nothing_else(tab: Tab):
+    """Scripts and images in an answer are shown as they were written; nothing runs, nothing is fetched."""
+    page = tab()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    ask(page, "How many?")
+    answer = wait_for_answer(page)
+    assert '<script>alert("x")</script>' in page.locator("#entry-0").inner_text()
+    assert page.locator(".wb-card img, .wb-card script, #answer img, #answer script").count() == 0
+    assert "three" in answer.locator("strong").inner_text()
+    assert not [url for url in asked if "example.org" in url]
+
+
+def test_the_answer_is_copied_and_downloaded(tab: Tab):
+    """Copy puts the answer on the clipboard, the download is the whole run as Markdown."""
+    page = tab(permissions=["clipboard-read", "clipboard-write"])
+    ask(page, "How many?")
+    wait_for_answer(page)
+    page.get_by_role("button", name="Copy", exact=True).click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("There are **three**.")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Markdown").click()
+    text = download.value.path().read_text()
+    assert download.value.suggested_filename.endswith(".md")
+    assert text.startswith("# How many?") and "## Steps" in text and "Counting again" in text
+
+
+def test_an_empty_question_is_answered_by_a_sentence(tab: Tab):
+    """Nothing runs; the reason stands under the question."""
+    page = tab()
+    page.get_by_label("Question", exact=True).press("Control+Enter")
+    page.get_by_text("The question is empty").wait_for()
+    assert button(page, "Run").is_visible()
+
+
+def test_the_keyboard_reaches_run_and_stop(tab: Tab):
+    """From the question one Tab leads to Run, Enter presses it, and Esc stops, with focus to be seen."""
+    page = tab()
+    choose(page, "Reflection")
+    page.get_by_label("Question", exact=True).fill(ESSAY)
+    page.keyboard.press("Tab")
+    focused = page.evaluate("[document.activeElement.innerText, getComputedStyle(document.activeElement).boxShadow]")
+    assert focused[0].startswith("Run") and focused[1] != "none"
+    page.keyboard.press("Enter")
+    wait_for_words(page, "treasured")
+    page.keyboard.press("Escape")
+    button(page, "Run").wait_for()
+    assert "Stopped" in page.locator("#answer").inner_text()

@@ -1,0 +1,52 @@
+"""Every page in both themes, wide and narrow: a picture of each, and nothing scrolls sideways."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.driving import ESSAY, ask, choose, scrolls_sideways, wait_for_answer, wait_for_words
+
+Tab = Callable[..., Any]
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SCREENS = [(theme, size) for theme in ("light", "dark") for size in (WIDE, NARROW)]
+IDS = [f"{theme}-{size['width']}" for theme, size in SCREENS]
+
+
+def shoot(page: Any, pictures: Path, name: str) -> None:
+    """Take a picture; the page must not be wider than its window."""
+    assert not scrolls_sideways(page), name
+    page.screenshot(path=pictures / f"{name}.png")
+
+
+@pytest.mark.parametrize(("theme", "size"), SCREENS, ids=IDS)
+def test_every_page_fits_its_screen(tab: Tab, pictures: Path, theme: str, size: dict[str, int]):
+    """The bench before, during and after a run, its settings, the runs, the models."""
+    end = f"{theme}-{size['width']}"
+    page = tab(color_scheme=theme, viewport=size)
+    choose(page, "Reflection")
+    shoot(page, pictures, f"start-{end}")
+    ask(page, ESSAY)
+    wait_for_words(page, "When the fox asks")
+    shoot(page, pictures, f"live-{end}")
+    wait_for_answer(page).scroll_into_view_if_needed()
+    shoot(page, pictures, f"answer-{end}")
+    page.locator(".st-key-settings summary").first.click()
+    page.get_by_role("slider", name="Rounds").wait_for()
+    page.locator(".st-key-machine").scroll_into_view_if_needed()
+    shoot(page, pictures, f"settings-{end}")
+    for name, landmark in (("runs", ".wb-run"), ("models", ".st-key-backend-scripted .wb-model")):
+        page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + f"/{name}")
+        page.locator(landmark).first.wait_for()
+        shoot(page, pictures, f"{name}-{end}")
+
+
+def test_the_picture_of_the_readme(tab: Tab, pictures: Path):
+    """The bench in mid-run, after one revision, as the README shows it."""
+    page = tab(device_scale_factor=2, viewport={"width": 1280, "height": 860})
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    wait_for_words(page, "The fox deserves")
+    wait_for_words(page, "and he pays")
+    shoot(page, pictures, "bench")
