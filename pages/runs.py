@@ -131,7 +131,7 @@ def confirm_delete(row: RunRow) -> None:
 
 def delete(run_id: str) -> None:
     """Delete a run and its log, and clear the bench if it stands there."""
-    session.engine().store.delete(run_id)
+    session.engine().delete(run_id)
     if session.recall(session.RUN) == run_id:
         session.close_run()
 

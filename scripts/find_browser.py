@@ -1,4 +1,4 @@
-"""Finds a Chrome or Chromium for the browser tests and installs one where there is none."""
+"""Finds what the browser tests need, a Chrome or Chromium and a driver that runs, and installs what is lacking."""
 
 import os
 import shutil
@@ -20,10 +20,14 @@ NOTHING = (
     "The browser tests need Chrome or Chromium and none could be found or installed."
     " Install one, or set CHROME_PATH to its program, and run `make test` again."
 )
+NO_DRIVER = (
+    "The browser tests' driver, Playwright, does not run on this machine: {why}."
+    " On Debian or Ubuntu: apt install libatomic1. Then run `make test` again."
+)
 
 
 class NoBrowser(Exception):
-    """There is no browser; the sentence says what to do."""
+    """The browser tests cannot run; the sentence says what to do."""
 
 
 def find_browser() -> Path | None:
@@ -63,15 +67,37 @@ def install_browser() -> Path:
 
 def _installers() -> list[list[str]]:
     commands = [[sys.executable, "-m", "playwright", "install", "chromium"]]
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        packages = "apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core"
-        commands.append(["sh", "-c", packages])
-    return commands
+    return [*commands, _apt("chromium", "fonts-dejavu-core")] if _may_apt() else commands
+
+
+def _may_apt() -> bool:
+    return shutil.which("apt-get") is not None and os.geteuid() == 0
+
+
+def _apt(*packages: str) -> list[str]:
+    return ["sh", "-c", f"apt-get update && apt-get install -y --no-install-recommends {' '.join(packages)}"]
+
+
+def ensure_driver() -> None:
+    """Make sure that Playwright's driver runs; a bare Debian lacks a library of it. Raises NoBrowser."""
+    if (why := _driver_fault()) and _may_apt():
+        print("Playwright's driver lacks a library. Installing libatomic1.", flush=True)
+        subprocess.run(_apt("libatomic1"), stdin=subprocess.DEVNULL)
+        why = _driver_fault()
+    if why:
+        raise NoBrowser(NO_DRIVER.format(why=why))
+
+
+def _driver_fault() -> str:
+    """What the driver says when it does not run; empty when it does."""
+    done = subprocess.run([sys.executable, "-m", "playwright", "--version"], capture_output=True, text=True)
+    return (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1] if done.returncode else ""
 
 
 def main() -> int:
-    """Print the browser that the tests will use; 1 and a sentence when there is none."""
+    """Print the browser that the tests will use; 1 and a sentence when they cannot run."""
     try:
+        ensure_driver()
         print(f"Browser for the tests: {find_browser() or install_browser()}")
     except NoBrowser as error:
         print(error, file=sys.stderr)

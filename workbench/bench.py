@@ -44,6 +44,7 @@ from workbench.tools.base import Tool
 
 LOWEST = 5  # least sure tokens kept per answer
 LOGPROBS = 1
+LARGEST_EXPONENT = 700.0  # some servers send -9999 for a token; exp would overflow
 
 
 class RunBench(Bench):
@@ -246,7 +247,7 @@ class RunBench(Bench):
             call_id=call_id,
             parsed=parsed,
             mean_logprob=mean,
-            perplexity=math.exp(-mean) if mean is not None else None,
+            perplexity=math.exp(min(-mean, LARGEST_EXPONENT)) if mean is not None else None,
             lowest_tokens=lowest,
             **part.model_dump(exclude={"logprobs"}),
         )

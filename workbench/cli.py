@@ -27,6 +27,7 @@ from workbench.errors import InvalidRequest, StoreError, WorkbenchError
 from workbench.events import AnyEvent, RunFinished, to_json
 from workbench.request import RunRequest
 from workbench.settings import Settings, load
+from workbench.store import checkpoints
 from workbench.store.runs import STATUSES, RunRow, RunStore
 from workbench.terminal import Progress, Transcript, harmless
 
@@ -341,6 +342,7 @@ def delete_run(arguments: argparse.Namespace, settings: Settings) -> int:
             print("Nothing was deleted.", file=sys.stderr)
             return 0
         store.delete(row.id)
+        checkpoints.forget(settings.home, row.id)
     print(f"Run {row.id} was deleted.", file=sys.stderr)
     return 0
 

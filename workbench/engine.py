@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import aiosqlite
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from pydantic import ValidationError
 
@@ -28,6 +27,7 @@ from workbench.recorder import Recorder, graph_of
 from workbench.request import RunRequest
 from workbench.settings import Settings
 from workbench.slots import Slots
+from workbench.store import checkpoints
 from workbench.store.runs import RunStore
 from workbench.tools import registry as tools
 
@@ -71,6 +71,11 @@ class Engine:
     def stop(self, run_id: str) -> None:
         """Stop a run: its connection closes, its model stops, its partial text stays. An ended run is left alone."""
         self._loop.call_soon_threadsafe(self._cancel, run_id)
+
+    def delete(self, run_id: str) -> None:
+        """Delete an ended run with its checkpoints. Raises InvalidRequest while it is in progress, RunNotFound."""
+        self.store.delete(run_id)
+        checkpoints.forget(self.settings.home, run_id)
 
     def is_live(self, run_id: str) -> bool:
         """Whether the run is in progress in this process."""
@@ -179,6 +184,14 @@ class Engine:
             ending = {"status": "failed", "error": info}
         self._finish(log, machine, bench.totals if bench else Totals(), ending)
 
+    def _unforeseen(self, error: Exception, run_id: str) -> ErrorInfo:
+        """A failing disk under the checkpoints, or a fault of our own, which goes into the terminal whole."""
+        if found := checkpoints.failure(error, self.settings.home):
+            return error_info(found)
+        logger.error("run %s failed", run_id, exc_info=error)
+        message = f"Second Thought itself failed: {type(error).__name__}: {error}"
+        return ErrorInfo(code="internal", message=message, hint="Run it again; if it returns, report it with the log.")
+
     def _finish(self, log: RunLog, machine: Machine, totals: Totals, ending: dict[str, Any]) -> None:
         totals = totals.model_copy(update={"seconds": log.seconds()})
         feedback = machine.feedback if ending["status"] == "answered" else "none"
@@ -221,9 +234,7 @@ class Engine:
         """LangGraph's checkpoints, in a file beside the log."""
         async with self._opening:
             if self._saver is None:
-                self.settings.home.mkdir(parents=True, exist_ok=True)
-                connection = await aiosqlite.connect(self.settings.home / "checkpoints.db")
-                self._saver = AsyncSqliteSaver(connection)
+                self._saver = await checkpoints.open_saver(self.settings.home)
             return self._saver
 
     async def _shut_down(self) -> None:

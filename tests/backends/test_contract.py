@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -232,7 +231,7 @@ async def test_the_same_seed_gives_the_same_answer_and_another_seed_another(real
     await drawn(11)  # from now on the prompt comes from the cache, and every draw begins from the same numbers
     first = await drawn(11)
     assert await drawn(11) == first
-    assert any([await drawn(seed) != first for seed in (12, 13, 14)])
+    assert any([await drawn(seed) != first for seed in (12, 13)])
 
 
 @pytest.mark.parametrize("way", ["the iterator is closed", "the task is cancelled"])

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from tests.app_server import AppServer
-from tests.browser.driving import SCRIPT
+from tests.browser.driving import ESSAY, PICTURES, SCRIPT, ask, choose, run_id, wait_for_answer
 
 
 @pytest.fixture(scope="session")
 def server(app_server: Callable[..., AppServer], tmp_path_factory: pytest.TempPathFactory) -> AppServer:
-    """The app on the scripted backend, which writes 30 words a second."""
+    """The app on the scripted backend, which writes 40 words a second."""
     script = tmp_path_factory.mktemp("script") / "script.yaml"
     script.write_text(SCRIPT)
-    return app_server(WORKBENCH_BACKEND="scripted", WORKBENCH_SCRIPT=str(script), WORKBENCH_SCRIPT_SPEED="30")
+    return app_server(WORKBENCH_BACKEND="scripted", WORKBENCH_SCRIPT=str(script), WORKBENCH_SCRIPT_SPEED="40")
 
 
 @pytest.fixture
@@ -41,9 +41,20 @@ def tab(browser: Any, server: AppServer) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
+def essay(browser: Any, server: AppServer) -> str:
+    """A finished run of the reflection machine: six cards, the answer accepted."""
+    page = browser.new_page()
+    page.goto(server.url)
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    wait_for_answer(page)
+    name = run_id(page)
+    page.context.close()
+    return name
+
+
+@pytest.fixture(scope="session")
 def pictures() -> Path:
     """Where screenshots go."""
-    from tests.browser.driving import PICTURES
-
     PICTURES.mkdir(parents=True, exist_ok=True)
     return PICTURES

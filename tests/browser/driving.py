@@ -4,52 +4,68 @@ import os
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from workbench.settings import CHECKOUT
 
 PICTURES = CHECKOUT / Path(os.environ.get("WORKBENCH_SCREENSHOTS") or "test-output")
 
 ESSAY = "Write a short essay on why The Little Prince still matters in modern childhood."
 
-SCRIPT = """
-conversations:
-  - name: critic
-    when: {properties: verdict}
-    answers:
-      - object:
-          issues: [No example from the text, The ending repeats the opening, It says nothing of today's children]
-          score: 6
-          verdict: revise
-      - object: {issues: [The fox deserves one more sentence], score: 8, verdict: revise}
-      - object: {issues: [], score: 9, verdict: accept}
-  - name: thinker
-    when: {properties: next_action}
-    answers:
-      - object:
-          title: Reading the question
-          content: The text holds <script>alert("x")</script> and <img src="https://example.org/x.png" onerror="alert(1)">.
-          next_action: continue
-      - object: {title: Counting, content: "One by one, from the left to the right, there are three of them.", next_action: continue}
-      - object: {title: Counting again, content: "And from the right to the left there are three as well.", next_action: final_answer}
-  - name: writer
-    when: {system: "writ|essay"}
-    answers:
-      - text: >-
-          The Little Prince remains a treasured companion of childhood. Its small hero asks the questions that grown-ups
-          have forgotten, and he asks them without shame. He wants to know what a flower is worth, why a king needs
-          subjects, and how one comes to own the stars.
-      - text: >-
-          The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story about
-          attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns. Its small
-          hero asks the questions that grown-ups have forgotten, and he asks them without shame.
-      - text: >-
-          The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story about
-          attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns; and he pays
-          for it with the colour of the wheat. Its small hero asks the questions that grown-ups have forgotten, and he asks
-          them without shame.
-  - name: answerer
-    answers:
-      - text: There are **three**. <script>alert("x")</script><img src="https://example.org/x.png">
-"""
+EVIL = """<script>alert("x")</script><img src="https://example.org/x.png" onerror="alert(1)">"""
+
+DRAFTS = (
+    "The Little Prince remains a treasured companion of childhood. Its small hero asks the questions that grown-ups have "
+    "forgotten, and he asks them without shame. He wants to know what a flower is worth, why a king needs subjects, and "
+    "how one comes to own the stars. Children meet in him somebody who takes their own questions seriously; adults meet "
+    "the child that they once were. The planets that he visits are small enough to be understood and odd enough to be "
+    "remembered: the lamplighter who has no time to sleep, the businessman who counts what he never looks at, the "
+    "geographer who has never seen a mountain. Each of them has forgotten something, and each child who reads of them "
+    "knows at once what it is. That is why the book is still read aloud in the evening.",
+    "The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story about "
+    "attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns. Its small hero "
+    "asks the questions that grown-ups have forgotten, and he asks them without shame.",
+    "The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story about "
+    "attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns; and he pays "
+    "for it with the colour of the wheat. Its small hero asks the questions that grown-ups have forgotten, and he asks "
+    "them without shame.",
+)
+VERDICTS = (
+    (
+        ["No example from the text", "The ending repeats the opening", "It says nothing of today's children"],
+        6,
+        "revise",
+    ),
+    (["The fox deserves one more sentence"], 8, "revise"),
+    ([], 9, "accept"),
+)
+STEPS = (
+    ("Reading the question", f"The text holds {EVIL}.", "continue"),
+    ("Counting", "One by one, from the left to the right, there are three of them.", "continue"),
+    ("Counting again", "And from the right to the left there are three as well.", "final_answer"),
+)
+SCRIPT = yaml.safe_dump(
+    {
+        "conversations": [
+            {
+                "name": "critic",
+                "when": {"properties": "verdict"},
+                "answers": [
+                    {"object": dict(zip(("issues", "score", "verdict"), said, strict=True))} for said in VERDICTS
+                ],
+            },
+            {
+                "name": "thinker",
+                "when": {"properties": "next_action"},
+                "answers": [
+                    {"object": dict(zip(("title", "content", "next_action"), said, strict=True))} for said in STEPS
+                ],
+            },
+            {"name": "writer", "when": {"system": "writ|essay"}, "answers": [{"text": draft} for draft in DRAFTS]},
+            {"name": "answerer", "answers": [{"text": f"There are **three**. {EVIL}"}]},
+        ]
+    }
+)
 
 
 def choose(page: Any, machine: str) -> None:
@@ -81,6 +97,11 @@ def wait_for_answer(page: Any) -> Any:
     page.locator("#answer").wait_for()
     button(page, "Run").wait_for()
     return page.locator("#answer")
+
+
+def visit(page: Any, path: str) -> None:
+    """Go to another address of the app."""
+    page.goto("/".join(page.url.split("/")[:3]) + path)
 
 
 def run_id(page: Any) -> str:

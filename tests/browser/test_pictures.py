@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.driving import ESSAY, ask, choose, scrolls_sideways, wait_for_answer, wait_for_words
+from tests.browser.driving import ESSAY, ask, choose, scrolls_sideways, visit, wait_for_answer, wait_for_words
 
 Tab = Callable[..., Any]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -21,7 +21,7 @@ def shoot(page: Any, pictures: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(("theme", "size"), SCREENS, ids=IDS)
-def test_every_page_fits_its_screen(tab: Tab, pictures: Path, theme: str, size: dict[str, int]):
+def test_every_page_fits_its_screen(tab: Tab, essay: str, pictures: Path, theme: str, size: dict[str, int]):
     """The bench before, during and after a run, its settings, the runs, the models."""
     end = f"{theme}-{size['width']}"
     page = tab(color_scheme=theme, viewport=size)
@@ -30,6 +30,8 @@ def test_every_page_fits_its_screen(tab: Tab, pictures: Path, theme: str, size: 
     ask(page, ESSAY)
     wait_for_words(page, "When the fox asks")
     shoot(page, pictures, f"live-{end}")
+    page.keyboard.press("Escape")
+    visit(page, f"/?run={essay}")
     wait_for_answer(page).scroll_into_view_if_needed()
     shoot(page, pictures, f"answer-{end}")
     page.locator(".st-key-settings summary").first.click()
@@ -37,7 +39,7 @@ def test_every_page_fits_its_screen(tab: Tab, pictures: Path, theme: str, size: 
     page.locator(".st-key-machine").scroll_into_view_if_needed()
     shoot(page, pictures, f"settings-{end}")
     for name, landmark in (("runs", ".wb-run"), ("models", ".st-key-backend-scripted .wb-model")):
-        page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + f"/{name}")
+        visit(page, f"/{name}")
         page.locator(landmark).first.wait_for()
         shoot(page, pictures, f"{name}-{end}")
 

@@ -1,6 +1,8 @@
 """The engine: every run ends with its last event, keeps what had arrived, and says what went wrong and what to do."""
 
+import sqlite3
 import time
+from contextlib import closing
 from threading import Thread
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from tests.runs import action, finish, request, run, scripted_engine, step, verdict
 from workbench.errors import DiskFull, InvalidRequest, RateLimited
 from workbench.events import Delta, NodeFinished, NodeStarted, RunFinished, RunStarted, RunView, to_json
+from workbench.store import checkpoints
 
 SLOW = {"text": " ".join(f"word{n}" for n in range(400))}
 
@@ -219,3 +222,29 @@ def test_many_followers_see_the_same(settings):
         for thread in threads:
             thread.join()
     assert len(seen) == 4 and all(s == seen[0] for s in seen)
+
+
+def test_deleting_a_run_deletes_its_checkpoints(settings):
+    with scripted_engine(settings, ["Draft.", verdict("accept", 9)] * 2) as engine:
+        kept, gone = (engine.submit(request("reflection")) for _ in range(2))
+        for run_id in (kept, gone):
+            finish(engine, run_id)
+            wait_for(lambda run_id=run_id: not engine.is_live(run_id))
+        engine.delete(gone)
+        with closing(sqlite3.connect(checkpoints.path_in(settings.home))) as database:
+            threads = {row[0] for row in database.execute("select distinct thread_id from checkpoints")}
+        assert threads == {kept}
+        assert [row.id for row in engine.store.runs()] == [kept]
+
+
+def test_a_failing_disk_under_the_checkpoints_is_a_store_error(settings):
+    settings.home.mkdir(exist_ok=True)
+    checkpoints.path_in(settings.home).write_bytes(b"this is no database at all, " * 100)
+    _, view = run(settings, "reflection", ["Draft."])
+    assert view.status == "failed"
+    assert view.finished.error.code == "store_error" and "damaged" in view.finished.error.message
+
+
+def test_a_tokens_absurd_logprob_breaks_nothing(settings):
+    _, view = run(settings, "reflection", [{"text": "Draft.", "logprobs": [-9999.0]}, verdict("accept", 9)])
+    assert view.status == "answered"

@@ -53,3 +53,13 @@ def test_without_any_browser_the_command_fails_with_what_to_do(
     monkeypatch.setattr(finder, "_installers", lambda: [[sys.executable, "-c", "raise SystemExit(1)"]])
     assert finder.main() == 1
     assert "Install one, or set CHROME_PATH" in capsys.readouterr().err
+
+
+def test_a_driver_that_does_not_run_is_a_sentence_with_its_cause(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(finder, "_driver_fault", lambda: "node: libatomic.so.1: cannot open shared object file")
+    monkeypatch.setattr(finder, "_may_apt", lambda: False)
+    assert finder.main() == 1
+    said = capsys.readouterr().err
+    assert "libatomic.so.1: cannot open" in said and "apt install libatomic1" in said

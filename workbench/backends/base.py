@@ -57,7 +57,7 @@ class ToolSpec(_Frozen):
 
 
 class ChatRequest(_Frozen):
-    """One call. None leaves the backend's default; `json_schema` constrains the answer; `top_logprobs` 0: none wanted."""
+    """One call. None leaves the backend's default; `json_schema` constrains the answer; `top_logprobs` 0 wants none."""
 
     model: str
     messages: tuple[Message, ...]
