@@ -31,7 +31,7 @@ class Calculator:
 
     name: ClassVar[str] = "calculator"
     description: ClassVar[str] = (
-        "exact arithmetic on numbers: + - * / // % **, 15% of 80, comparisons (9.11 > 9.9), "
+        "exact arithmetic on numbers and times: + - * / // % **, 15% of 80, 9.11 > 9.9, 17:10 - 14:35 in minutes, "
         "sqrt, round, min, max, sum, factorial, log, sin. Example: (1.5 + 2) * 3"
     )
     arguments: ClassVar[type[BaseModel]] = Arguments

@@ -35,8 +35,7 @@ class Clock:
 
     name: ClassVar[str] = "clock"
     description: ClassVar[str] = (
-        "the date, weekday and time right now, not those of any other day (use python's datetime for them); "
-        "timezone such as Europe/Berlin, empty for the local time"
+        "tells today's date, weekday and time and computes nothing; timezone such as Europe/Berlin, empty for local time"
     )
     arguments: ClassVar[type[BaseModel]] = Arguments
     side_effects: ClassVar[bool] = False
