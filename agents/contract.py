@@ -109,8 +109,8 @@ class Bench(ABC):
 class Machine:
     """A reasoning pattern as a state machine.
 
-    `build` returns the graph uncompiled. `begin(question)` is its first state. The state's `answer` is the answer;
-    a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role, and so its colour.
+    `build` returns the graph uncompiled; `begin(question, bench)` is its first state. The state's `answer` is the
+    answer; a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role, and so its colour.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Machine:
     source_url: str
     options: type[Options]
     build: Callable[[], StateGraph[Any, Any, Any, Any]]
-    begin: Callable[[str], dict[str, Any]]
+    begin: Callable[[str, Bench], dict[str, Any]]
     nodes: Mapping[str, Role]
     feedback: Feedback = "none"
     temperature: float = 0.7

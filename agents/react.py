@@ -39,18 +39,13 @@ class State(TypedDict, total=False):
     limit: str
 
 
-def begin(question: str) -> dict[str, Any]:
-    """The first state of a run."""
-    return {"question": question, "steps": 0, "done": [], "barred": "", "limit": ""}
-
-
-async def open_(state: State, runtime: Runtime[Bench]) -> State:
-    """The rules, two worked examples as earlier turns, the question."""
-    bench = runtime.context
+def begin(question: str, bench: Bench) -> dict[str, Any]:
+    """The first state of a run: the rules, worked examples as earlier turns, the question."""
     role, tools = bench.options.dialect, bench.options.tools
-    system = bench.prompt(role, tools=bench.describe_tools(tools))
-    question = HumanMessage(bench.prompt("question", question=state["question"]))
-    return {"messages": [SystemMessage(system), *bench.examples(role, tools), question]}
+    rules = SystemMessage(bench.prompt(role, tools=bench.describe_tools(tools)))
+    asked = HumanMessage(bench.prompt("question", question=question))
+    messages = [rules, *bench.examples(role, tools), asked]
+    return {"question": question, "messages": messages, "steps": 0, "done": [], "barred": "", "limit": ""}
 
 
 async def reason(state: State, runtime: Runtime[Bench]) -> State:
@@ -61,18 +56,17 @@ async def reason(state: State, runtime: Runtime[Bench]) -> State:
     change: State = {"messages": [turn], "steps": number, "action": action.model_dump()}
     if action.name == "finish":
         change["answer"] = str(action.input)
+    elif number >= bench.options.max_steps:
+        change["limit"] = f"No answer within {number} steps."
     return change
 
 
-def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "give_up", "__end__"]:
-    """Finish, act, or stop at the step limit."""
+def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "__end__"]:
+    """Act, unless it finishes or the step limit is reached."""
     bench, name = runtime.context, state["action"]["name"]
-    if name == "finish":
-        bench.decide("__end__", "finish")
+    if name == "finish" or state["limit"]:
+        bench.decide("__end__", name if name == "finish" else f"step {state['steps']} was the last")
         return "__end__"
-    if state["steps"] >= bench.options.max_steps:
-        bench.decide("give_up", f"step {state['steps']} was the last")
-        return "give_up"
     bench.decide("act", name or "unreadable step")
     return "act"
 
@@ -94,23 +88,14 @@ async def act(state: State, runtime: Runtime[Bench]) -> State:
     return {"messages": [turn], "done": [*state["done"], action.key()], "barred": barred}
 
 
-async def give_up(state: State, runtime: Runtime[Bench]) -> State:
-    """Say that the step limit was reached."""
-    return {"limit": f"No answer within {state['steps']} steps."}
-
-
 def build() -> StateGraph[State, Bench, State, State]:
-    """open -> reason -> (act -> reason | end)."""
+    """reason -> (act -> reason | end)."""
     graph = StateGraph(State, context_schema=Bench)
-    graph.add_node("open", open_)
     graph.add_node("reason", reason)
     graph.add_node("act", act)
-    graph.add_node("give_up", give_up)
-    graph.add_edge(START, "open")
-    graph.add_edge("open", "reason")
+    graph.add_edge(START, "reason")
     graph.add_conditional_edges("reason", route)
     graph.add_edge("act", "reason")
-    graph.add_edge("give_up", "__end__")
     return graph
 
 
@@ -123,7 +108,7 @@ MACHINE = Machine(
     options=Options,
     build=build,
     begin=begin,
-    nodes={"open": "none", "reason": "thinking", "act": "tool", "give_up": "none"},
+    nodes={"reason": "thinking", "act": "tool"},
     feedback="tool",
     temperature=0.2,
     examples=(

@@ -37,7 +37,7 @@ class State(TypedDict, total=False):
     verdict: str
 
 
-def begin(question: str) -> dict[str, Any]:
+def begin(question: str, bench: Bench) -> dict[str, Any]:
     """The first state of a run."""
     return {"messages": [HumanMessage(question)], "answer": "", "previous": "", "rounds": 0}
 

@@ -42,28 +42,16 @@ class EarlyStep(Step):
 class State(TypedDict, total=False):
     """The conversation so far; `next_action` is the last step's own wish."""
 
-    question: str
     messages: Annotated[list[AnyMessage], add_messages]
     steps: int
     next_action: str
     answer: str
 
 
-def begin(question: str) -> dict[str, Any]:
-    """The first state of a run."""
-    return {"question": question, "steps": 0}
-
-
-async def open_(state: State, runtime: Runtime[Bench]) -> State:
-    """System prompt, question, and the planted assistant turn that sets the tone."""
-    bench = runtime.context
-    return {
-        "messages": [
-            SystemMessage(bench.prompt("system")),
-            HumanMessage(state["question"]),
-            AIMessage(bench.prompt("planted")),
-        ]
-    }
+def begin(question: str, bench: Bench) -> dict[str, Any]:
+    """The first state of a run: system prompt, question, and the planted assistant turn that sets the tone."""
+    planted = AIMessage(bench.prompt("planted"))
+    return {"messages": [SystemMessage(bench.prompt("system")), HumanMessage(question), planted], "steps": 0}
 
 
 async def think(state: State, runtime: Runtime[Bench]) -> State:
@@ -97,13 +85,11 @@ async def conclude(state: State, runtime: Runtime[Bench]) -> State:
 
 
 def build() -> StateGraph[State, Bench, State, State]:
-    """open -> think -> (think | conclude)."""
+    """think -> (think | conclude)."""
     graph = StateGraph(State, context_schema=Bench)
-    graph.add_node("open", open_)
     graph.add_node("think", think)
     graph.add_node("conclude", conclude)
-    graph.add_edge(START, "open")
-    graph.add_edge("open", "think")
+    graph.add_edge(START, "think")
     graph.add_conditional_edges("think", more)
     graph.add_edge("conclude", END)
     return graph
@@ -118,7 +104,7 @@ MACHINE = Machine(
     options=Options,
     build=build,
     begin=begin,
-    nodes={"open": "none", "think": "thinking", "conclude": "generator"},
+    nodes={"think": "thinking", "conclude": "generator"},
     feedback="self",
     temperature=0.2,
     examples=(

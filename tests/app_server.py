@@ -81,7 +81,7 @@ class AppServer:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self.process.poll() is None:
             try:
-                if httpx.get(f"{self.url}/_stcore/health", trust_env=False).status_code == 200:
+                if httpx.get(f"http://127.0.0.1:{self.port}/_stcore/health", trust_env=False).status_code == 200:
                     return
             except httpx.TransportError:
                 pass

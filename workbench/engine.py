@@ -165,7 +165,7 @@ class Engine:
         try:
             bench = await self._prepare(log, machine, options, request)
             state = await Recorder(log).record(
-                machine, bench, await self._checkpoints(), machine.begin(request.question)
+                machine, bench, await self._checkpoints(), machine.begin(request.question, bench)
             )
             limit, answer = state.get("limit", ""), state.get("answer", "")
             ending = {"status": "limit" if limit else "answered", "answer": answer, "reason": limit}

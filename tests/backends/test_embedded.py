@@ -83,11 +83,14 @@ async def free_within(backend: EmbeddedBackend, seconds: float) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
+    """Whether a process runs; one that only waits to be reaped does not."""
     try:
+        os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except ProcessLookupError:
         return False
+    except FileNotFoundError:
+        return not sys.platform.startswith("linux")
 
 
 # What it answers
@@ -218,29 +221,29 @@ async def test_closing_while_it_decodes_frees_the_slot(backend: EmbeddedBackend)
             break
     assert any(slot["is_processing"] for slot in await slots(backend))
     await stream.aclose()
-    await free_within(backend, 2.0)
+    await free_within(backend, 5.0)
 
 
 async def test_cancelling_while_it_reads_frees_the_slot(backend: EmbeddedBackend) -> None:
-    reading = asyncio.Event()
+    read: list[tuple[float, ReadingPart]] = []
     text: list[TextPart] = []
 
     async def follow() -> None:
         prompt = "".join(f"{number} bottles of {number * 7} kinds stand on wall {number + 3}. " for number in range(95))
         async for part in backend.chat(ask(prompt, max_tokens=400)):
             text.extend([part] if isinstance(part, TextPart) else [])
-            if isinstance(part, ReadingPart):
-                assert part.total > 1000
-                reading.set()
+            read.extend([(time.monotonic(), part)] if isinstance(part, ReadingPart) else [])
 
     call = asyncio.create_task(follow())
-    await asyncio.wait_for(reading.wait(), 60)
+    await until(lambda: len(read) > 1, 200)
     call.cancel()
     with suppress(asyncio.CancelledError):
         await call
+    (began, first), (ended, second) = read[:2]
     assert not text
-    # The batch that is being read ends first; how long that takes is the machine's affair.
-    await free_within(backend, 6.0)
+    assert second.total - second.read > 4 * (second.read - first.read) > 0, "there must be more to read"
+    # The batch that is being read comes to its end; how long that takes is the machine's affair.
+    await free_within(backend, 1.0 + 2 * (ended - began))
 
 
 # Counting and listing
@@ -337,7 +340,7 @@ async def test_another_model_waits_for_running_calls_and_takes_their_place(small
         return last
 
     first = asyncio.create_task(call("first", ask("Count to twenty.", max_tokens=30)))
-    await until(lambda: backend.pid, 60)
+    await until(lambda: backend.pid, 200)
     pid = backend.pid
     second = asyncio.create_task(call("second", ask("hello", model=str(other), max_tokens=3)))
     whole, after = await asyncio.gather(first, second)
@@ -408,27 +411,27 @@ async def test_a_crash_fails_the_call_and_the_next_one_starts_afresh(backend: Em
     assert last.text
 
 
-async def test_stopping_while_the_model_loads_leaves_no_child(small: Settings, tmp_path: Path) -> None:
+async def test_stopping_while_the_model_loads_leaves_no_child(
+    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[LlamaProcess] = []
+    spawn = LlamaProcess._spawn
+
+    def noted(process: LlamaProcess) -> None:
+        spawn(process)
+        started.append(process)
+
+    monkeypatch.setattr(LlamaProcess, "_spawn", noted)
     backend = embedded.create(small.model_copy(update={"home": tmp_path}))
     stream = backend.chat(ask("hello"))
     assert isinstance(await anext(stream), LoadingPart)
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
-    started = (
-        {pid for pid in children.read_text().split() if "llama_server" in _command(pid)} if children.exists() else set()
-    )
-    await stream.aclose()
+    await until(lambda: started, 30)
     assert backend.pid is None
-    assert not any(alive(int(pid)) and str(tmp_path) in _command(pid) for pid in started)
+    await stream.aclose()
+    assert [process.alive for process in started] == [False]
     _, last = await answer(backend, ask("hello", max_tokens=2))
     assert last.text
     await backend.close()
-
-
-def _command(pid: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
 
 
 async def test_closing_ends_the_child(small: Settings, tmp_path: Path) -> None:
@@ -472,7 +475,7 @@ async def test_the_child_does_not_outlive_its_parent(small: Settings, tmp_path: 
             assert alive(pid)
             parent.kill()
         parent.wait(30)
-    await until(lambda: not alive(pid), 5)
+    await until(lambda: not alive(pid), 10)
 
 
 async def test_only_who_has_the_key_may_use_the_engine(backend: EmbeddedBackend) -> None:

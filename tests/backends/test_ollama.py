@@ -22,7 +22,7 @@ from workbench.errors import (
     StreamBroken,
 )
 from workbench.events import ToolCall
-from workbench.settings import Settings, load
+from workbench.settings import load
 
 CLOCK = ToolSpec(
     name="clock",
@@ -40,7 +40,7 @@ CLOCK = ToolSpec(
         ("http://0.0.0.0:4242/", "http://127.0.0.1:4242"),
         ("[::]:4242", "http://[::1]:4242"),
         ("localhost", "http://localhost:11434"),
-        (" 192.168.1.5:99 ", "http://192.168.1.5:99"),
+        ("192.168.1.5:99", "http://192.168.1.5:99"),
         ("https://ollama.example.org", "https://ollama.example.org"),
         ("example.org/behind/a/path", "http://example.org:11434/behind/a/path"),
     ],
@@ -57,8 +57,7 @@ async def test_an_address_that_merely_contains_zeros_is_left_alone() -> None:
 
 
 async def test_a_wrong_address_says_which_variable_to_correct() -> None:
-    backend = registry.create("ollama", Settings(ollama_host="localhost:abc"))
-    status = await backend.status()
+    status = await OllamaBackend("localhost:abc").status()
     assert not status.ready
     assert "localhost:abc" in status.detail
     assert "OLLAMA_HOST" in status.hint

@@ -1,6 +1,7 @@
 """The script that the browser's runs play, and what a person does on the pages."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,21 @@ ESSAY = "Write a short essay on why The Little Prince still matters in modern ch
 EVIL = """<script>alert("x")</script><img src="https://example.org/x.png" onerror="alert(1)">"""
 
 DRAFTS = (
-    "The Little Prince remains a treasured companion of childhood. Its small hero asks the questions that grown-ups have "
-    "forgotten, and he asks them without shame. He wants to know what a flower is worth, why a king needs subjects, and "
-    "how one comes to own the stars. Children meet in him somebody who takes their own questions seriously; adults meet "
-    "the child that they once were. The planets that he visits are small enough to be understood and odd enough to be "
-    "remembered: the lamplighter who has no time to sleep, the businessman who counts what he never looks at, the "
-    "geographer who has never seen a mountain. Each of them has forgotten something, and each child who reads of them "
-    "knows at once what it is. That is why the book is still read aloud in the evening.",
-    "The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story about "
-    "attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns. Its small hero "
-    "asks the questions that grown-ups have forgotten, and he asks them without shame.",
-    "The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story about "
-    "attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns; and he pays "
-    "for it with the colour of the wheat. Its small hero asks the questions that grown-ups have forgotten, and he asks "
-    "them without shame.",
+    "The Little Prince remains a treasured companion of childhood. Its small hero asks the questions that grown- "
+    "ups have forgotten, and he asks them without shame. He wants to know what a flower is worth, why a king "
+    "needs subjects, and how one comes to own the stars. Children meet in him somebody who takes their own "
+    "questions seriously; adults meet the child that they once were. The planets that he visits are small enough "
+    "to be understood and odd enough to be remembered: the lamplighter who has no time to sleep, the businessman "
+    "who counts what he never looks at, the geographer who has never seen a mountain. Each of them has forgotten "
+    "something, and each child who reads of them knows at once what it is. That is why the book is still read "
+    "aloud in the evening.",
+    "The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story "
+    "about attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns. "
+    "Its small hero asks the questions that grown-ups have forgotten, and he asks them without shame.",
+    "The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story "
+    "about attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns; "
+    "and he pays for it with the colour of the wheat. Its small hero asks the questions that grown-ups have "
+    "forgotten, and he asks them without shame.",
 )
 VERDICTS = (
     (
@@ -44,24 +46,30 @@ STEPS = (
     ("Counting", "One by one, from the left to the right, there are three of them.", "continue"),
     ("Counting again", "And from the right to the left there are three as well.", "final_answer"),
 )
+
+
+def _objects(names: str, rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    return [{"object": dict(zip(names.split(), row, strict=True))} for row in rows]
+
+
 SCRIPT = yaml.safe_dump(
     {
         "conversations": [
             {
                 "name": "critic",
                 "when": {"properties": "verdict"},
-                "answers": [
-                    {"object": dict(zip(("issues", "score", "verdict"), said, strict=True))} for said in VERDICTS
-                ],
+                "answers": _objects("issues score verdict", VERDICTS),
             },
             {
                 "name": "thinker",
                 "when": {"properties": "next_action"},
-                "answers": [
-                    {"object": dict(zip(("title", "content", "next_action"), said, strict=True))} for said in STEPS
-                ],
+                "answers": _objects("title content next_action", STEPS),
             },
-            {"name": "writer", "when": {"system": "writ|essay"}, "answers": [{"text": draft} for draft in DRAFTS]},
+            {
+                "name": "writer",
+                "when": {"system": "writing assistant"},
+                "answers": [{"text": draft} for draft in DRAFTS],
+            },
             {"name": "answerer", "answers": [{"text": f"There are **three**. {EVIL}"}]},
         ]
     }

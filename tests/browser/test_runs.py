@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.driving import ESSAY, ask, button, run_id, visit, wait_for_answer, wait_for_words
 from workbench.events import KINDS
@@ -64,7 +65,7 @@ def test_a_run_that_was_found_is_opened(listed: Any, essay: str):
     row_action(listed, essay, "Open").click()
     wait_for_answer(listed)
     assert run_id(listed) == essay
-    assert listed.get_by_label("Question", exact=True).input_value() == ESSAY
+    expect(listed.get_by_label("Question", exact=True)).to_have_value(ESSAY)
 
 
 def test_a_run_is_deleted_after_a_second_word(tab: Tab):

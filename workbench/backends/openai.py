@@ -240,7 +240,7 @@ class OpenAIBackend:
         extra: dict[str, Any] = {}
         if self._is_llama_cpp:
             # It tells how far the prompt is read, and without it does not notice meanwhile that we hung up.
-            extra["return_progress"] = False
+            extra["return_progress"] = True
         if request.max_tokens is not None:
             itself = self._url == OPENAI_ITSELF
             extra["max_completion_tokens" if itself else "max_tokens"] = request.max_tokens
