@@ -107,7 +107,7 @@ class Bench(ABC):
 
 @dataclass(frozen=True)
 class Machine:
-    """A reasoning pattern as a state machine.
+    """A reasoning pattern as a state machine, whose nodes and routers are coroutines.
 
     `build` returns the graph uncompiled; `begin(question, bench)` is its first state. The state's `answer` is the
     answer; a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role, and so its colour.

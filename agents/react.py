@@ -61,7 +61,7 @@ async def reason(state: State, runtime: Runtime[Bench]) -> State:
     return change
 
 
-def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "__end__"]:
+async def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "__end__"]:
     """Act, unless it finishes or the step limit is reached."""
     bench, name = runtime.context, state["action"]["name"]
     if name == "finish" or state["limit"]:

@@ -59,7 +59,7 @@ async def generate(state: State, runtime: Runtime[Bench]) -> State:
     return {"messages": [AIMessage(draft)], "answer": draft, "previous": previous}
 
 
-def judge(state: State, runtime: Runtime[Bench]) -> Literal["critique", "__end__"]:
+async def judge(state: State, runtime: Runtime[Bench]) -> Literal["critique", "__end__"]:
     """To the critic, unless the rounds are used up or the revision changed nothing."""
     bench = runtime.context
     if state["rounds"] and state["answer"].split() == state["previous"].split():
@@ -85,7 +85,7 @@ async def critique(state: State, runtime: Runtime[Bench]) -> State:
     return {"messages": [told], "rounds": state["rounds"] + 1, "verdict": verdict.verdict}
 
 
-def accepted(state: State, runtime: Runtime[Bench]) -> Literal["generate", "__end__"]:
+async def accepted(state: State, runtime: Runtime[Bench]) -> Literal["generate", "__end__"]:
     """Back to the generator, unless the critic accepts."""
     if state["verdict"] == "accept":
         runtime.context.decide("__end__", "accept")

@@ -64,7 +64,7 @@ async def think(state: State, runtime: Runtime[Bench]) -> State:
     return {"messages": [AIMessage(answer.text)], "steps": number, "next_action": step.next_action}
 
 
-def more(state: State, runtime: Runtime[Bench]) -> Literal["think", "conclude"]:
+async def more(state: State, runtime: Runtime[Bench]) -> Literal["think", "conclude"]:
     """Another step, or the answer: when the model is ready or the steps are used up."""
     if state["next_action"] == "final_answer":
         runtime.context.decide("conclude", "the model is ready to answer")

@@ -81,6 +81,7 @@ class RunLog:
         return len(self._events) > after + 1 or self.finished
 
     def _append(self, kind: type[Kind], fields: dict[str, Any]) -> Kind:
+        asyncio.get_running_loop()  # LangGraph runs plain functions in threads: from there nothing may be logged
         event = kind(run_id=self.run_id, seq=len(self._events), at=self.seconds(), **fields)
         with self._news:
             self._events.append(event)  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ def tab(browser: Any, server: AppServer) -> Iterator[Callable[..., Any]]:
     def open_(path: str = "/", **screen: Any) -> Any:
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **screen}))
         page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
         page.goto(server.url + path)

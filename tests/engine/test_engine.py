@@ -8,6 +8,8 @@ from threading import Thread
 import pytest
 
 from tests.runs import action, finish, request, run, scripted_engine, step, verdict
+from workbench.backends.scripted import ScriptedBackend
+from workbench.engine import Engine
 from workbench.errors import DiskFull, InvalidRequest, RateLimited
 from workbench.events import Delta, NodeFinished, NodeStarted, RunFinished, RunStarted, RunView, to_json
 from workbench.store import checkpoints
@@ -248,3 +250,19 @@ def test_a_failing_disk_under_the_checkpoints_is_a_store_error(settings):
 def test_a_tokens_absurd_logprob_breaks_nothing(settings):
     _, view = run(settings, "reflection", [{"text": "Draft.", "logprobs": [-9999.0]}, verdict("accept", 9)])
     assert view.status == "answered"
+
+
+def test_runs_queue_in_front_of_the_backends_slots_and_are_told_their_place(settings):
+    text = {"text": "word " * 10}
+    script = [text] * 3 + [verdict("accept", 9)] * 3
+    backend = ScriptedBackend(script, speed=50, slots=1)
+    engine = Engine(settings, {"scripted": backend})
+    try:
+        ids = [engine.submit(request("reflection")) for _ in range(3)]
+        logs = [finish(engine, run_id) for run_id in ids]
+    finally:
+        engine.close()
+    places = [[e.position for e in events if e.kind == "queued"][:3] for events, _ in logs]
+    assert places[0][:1] != [1]
+    assert places[1][:2] == [1, 0] and places[2][:3] == [2, 1, 0]
+    assert all(view.calls[0].answer is not None for _, view in logs)

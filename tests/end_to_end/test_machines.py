@@ -1,0 +1,80 @@
+"""Each machine on a real model, the small one that anyone can run: what is tested is the working, not the wit."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from agents import catalogue
+from tests.runs import finish
+from workbench.engine import Engine
+from workbench.events import Reading, ToolView
+from workbench.request import ModelSettings, RunRequest
+from workbench.settings import SMALL_MODEL, Settings
+from workbench.store.documents import Documents
+
+TASKS = {
+    "stepwise": ("Which is larger, 12 or 21?", {"max_steps": 4}),
+    "reflection": ("Write two sentences about rain.", {"rounds": 1}),
+    "react": ("What is 48 * 12?", {"tools": ["calculator"]}),
+}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory, small_model) -> Iterator[Engine]:
+    home = tmp_path_factory.mktemp("home")
+    settings = Settings(home=home, models_folder=small_model.parent, embedded_context=4096, embedded_model=SMALL_MODEL)
+    engine = Engine(settings)
+    yield engine
+    engine.close()
+
+
+def ask(machine: str, question: str, **options) -> RunRequest:
+    return RunRequest(
+        machine=machine,
+        question=question,
+        backend="embedded",
+        model=SMALL_MODEL,
+        options=options,
+        settings=ModelSettings(seed=3, max_tokens=400),
+    )
+
+
+def test_every_machine_has_a_task():
+    assert set(TASKS) == set(catalogue.MACHINES)
+
+
+@pytest.mark.parametrize("machine", TASKS)
+def test_a_machine_thinks_to_its_end_on_a_real_model(engine, machine):
+    question, options = TASKS[machine]
+    events, view = finish(engine, engine.submit(ask(machine, question, **options)))
+    assert view.status in ("answered", "limit"), view.finished
+    assert view.status == "limit" or view.finished.answer
+    assert any(isinstance(event, Reading) for event in events)
+    for call in view.calls:
+        assert call.answer.prompt_tokens > 0 and call.answer.completion_tokens > 0
+        assert call.answer.decode_seconds > 0 and call.answer.first_token_seconds > 0
+        assert call.answer.mean_logprob <= 0
+        assert call.called.context_window == 4096
+    assert any((call.answer.cached_tokens or 0) > 0 for call in view.calls[1:])
+    assert sum(1 for event in events if event.kind == "delta") > 5
+
+
+def test_react_answers_from_a_document(engine):
+    Documents(engine.settings.home / "documents.db").add("pump.txt", "The Heron pump has a warranty of 41 months.")
+    question = "According to the documents, how many months of warranty has the Heron pump?"
+    _, view = finish(engine, engine.submit(ask("react", question, tools=["search"])))
+    tools = [entry for entry in view.entries if isinstance(entry, ToolView)]
+    assert any("41 months" in tool.answered.result and "pump.txt:1" in tool.answered.result for tool in tools)
+
+
+def test_stop_frees_the_model(engine):
+    run_id = engine.submit(ask("reflection", "Write a very long story about a lighthouse."))
+    for batch in engine.follow(run_id):
+        if any(event.kind == "delta" for event in batch):
+            break
+    engine.stop(run_id)
+    _, view = finish(engine, run_id)
+    assert view.status == "stopped" and view.calls[0].text
+    _, after = finish(engine, engine.submit(ask("react", "What is 2 + 2?", tools=["calculator"])))
+    assert after.calls[0].queued == 0
+    assert after.status in ("answered", "limit")
