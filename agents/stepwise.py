@@ -1,5 +1,6 @@
 """Stepwise: one structured reasoning step after another, then the answer, after OpenAI's o1 as its users saw it."""
 
+import re
 from typing import Annotated, Any, Literal, TypedDict
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
@@ -60,7 +61,8 @@ async def think(state: State, runtime: Runtime[Bench]) -> State:
     schema = EarlyStep if number < bench.options.min_steps else Step
     answer = await bench.ask("thinker", state["messages"], schema=schema)
     step: Step = answer.parsed
-    bench.card(f"Step {number}: {step.title}", step.content, answer=answer, next_action=step.next_action)
+    title = re.sub(r"^step \d+\s*[:.-]\s*", "", step.title, flags=re.IGNORECASE)
+    bench.card(f"Step {number}: {title}", step.content, answer=answer, next_action=step.next_action)
     return {"messages": [AIMessage(answer.text)], "steps": number, "next_action": step.next_action}
 
 

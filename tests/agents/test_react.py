@@ -23,7 +23,7 @@ def test_json_thought_action_observation_finish(settings):
 def test_worked_examples_are_earlier_turns(settings):
     _, view = run(settings, "react", [action("finish", "4")])
     roles = [message["role"] for message in view.calls[0].called.messages]
-    assert roles == ["system", *["user", "assistant"] * 6, "user"]
+    assert roles == ["system", *["user", "assistant"] * 8, "user"]
 
 
 def test_examples_of_a_tool_that_is_not_offered_are_left_out(settings):

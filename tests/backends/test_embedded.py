@@ -352,11 +352,12 @@ async def test_another_model_waits_for_running_calls_and_takes_their_place(small
 
 
 async def test_a_call_that_asks_for_a_larger_window_gets_it(small: Settings, tmp_path: Path) -> None:
-    backend = embedded.create(small.model_copy(update={"home": tmp_path, "embedded_slots": 1}))
-    _, last = await answer(backend, ask("hello", max_tokens=2))
+    changes = {"home": tmp_path, "embedded_slots": 1, "embedded_context": 512}
+    backend = embedded.create(small.model_copy(update=changes))
+    await answer(backend, ask("hello", max_tokens=1))
     pid = backend.pid
-    _, last = await answer(backend, ask("word " * 2200, context_window=2560, max_tokens=2))
-    assert last.prompt_tokens and last.prompt_tokens > WINDOW
+    _, last = await answer(backend, ask("word " * 530, context_window=1024, max_tokens=1))
+    assert last.prompt_tokens and 512 < last.prompt_tokens < 1024
     assert backend.pid != pid
     # More than the model was trained for cannot be had; asking for it does not start the engine over and over.
     assert backend._window(gguf.read(small.models_path / f"{SMALL_MODEL}.gguf"), 1 << 20) == 32_768
