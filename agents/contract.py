@@ -110,7 +110,7 @@ class Machine:
     """A reasoning pattern as a state machine, whose nodes and routers are coroutines.
 
     `build` returns the graph uncompiled; `begin(question, bench)` is its first state. The state's `answer` is the
-    answer; a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role, and so its colour.
+    answer; a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role and colour.
     """
 
     name: str

@@ -27,14 +27,14 @@ class Options(BaseOptions):
 
 
 class State(TypedDict, total=False):
-    """The conversation; `action` is the pending one, `done` are those taken, `barred` is a tool just used in vain."""
+    """The conversation; `action` is the pending one, `done` are those taken, `barred` the tools used in vain."""
 
     messages: Annotated[list[AnyMessage], add_messages]
     question: str
     steps: int
     action: dict[str, Any]
     done: list[str]
-    barred: str
+    barred: list[str]
     answer: str
     limit: str
 
@@ -45,13 +45,13 @@ def begin(question: str, bench: Bench) -> dict[str, Any]:
     rules = SystemMessage(bench.prompt(role, tools=bench.describe_tools(tools)))
     asked = HumanMessage(bench.prompt("question", question=question))
     messages = [rules, *bench.examples(role, tools), asked]
-    return {"question": question, "messages": messages, "steps": 0, "done": [], "barred": "", "limit": ""}
+    return {"question": question, "messages": messages, "steps": 0, "done": [], "barred": [], "limit": ""}
 
 
 async def reason(state: State, runtime: Runtime[Bench]) -> State:
     """One thought and the action that it leads to."""
     bench, number = runtime.context, state["steps"] + 1
-    offered = [tool for tool in bench.options.tools if tool != state["barred"]]
+    offered = [tool for tool in bench.options.tools if tool not in state["barred"]]
     turn, action = await DIALECTS[bench.options.dialect](bench, state["messages"], number, offered)
     change: State = {"messages": [turn], "steps": number, "action": action.model_dump()}
     if action.name == "finish":
@@ -72,7 +72,11 @@ async def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "__end_
 
 
 async def act(state: State, runtime: Runtime[Bench]) -> State:
-    """Run the action; what comes of it, an error too, is the observation. A tool asked in vain sits out one step."""
+    """Run the action; what comes of it, an error too, is the observation.
+
+    A tool that is asked the same again is not offered until another one brings something new: small models that see
+    themselves repeat a step repeat it until their steps are used up.
+    """
     bench, action = runtime.context, Action.model_validate(state["action"])
     seen = (
         Observation(text=action.problem, error=True) if action.problem else await bench.call(action.name, action.input)
@@ -81,10 +85,9 @@ async def act(state: State, runtime: Runtime[Bench]) -> State:
     notes = [bench.prompt("repeated", question=state["question"])] if repeated else []
     if state["steps"] == bench.options.max_steps - 1:
         notes.append(bench.prompt("last_step"))
-    result = bench.prompt("failure" if seen.error else "observation", result=seen.text)
-    observation = "\n".join([result, *notes])
+    observation = "\n".join([bench.prompt("failure" if seen.error else "observation", result=seen.text), *notes])
     turn = ToolMessage(observation, tool_call_id=action.call_id) if action.call_id else HumanMessage(observation)
-    barred = action.name if repeated else ""
+    barred = [*state["barred"], action.name] if repeated else state["barred"] if seen.error else []
     return {"messages": [turn], "done": [*state["done"], action.key()], "barred": barred}
 
 

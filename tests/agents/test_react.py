@@ -48,6 +48,15 @@ def test_repeating_an_action_is_noticed(settings):
     assert ["calculator" in names for names in offered] == [True, True, False]
 
 
+def test_tools_used_in_vain_stay_away_until_another_brings_something_new(settings):
+    bad, worse = action("calculator", "one + one"), action("python", "print(")
+    answers = [bad, bad, worse, worse, action("clock", ""), action("finish", "2")]
+    _, view = run(settings, "react", answers)
+    offered = [call.called.parameters["json_schema"]["properties"]["action"]["enum"] for call in view.calls]
+    assert [len(names) for names in offered] == [5, 5, 4, 4, 3, 5]
+    assert offered[4] == ["clock", "search", "finish"]
+
+
 def test_the_step_limit_says_so_and_is_no_answer(settings):
     _, view = run(settings, "react", [action("calculator", f"{n} + 1") for n in range(3)], max_steps=3)
     assert view.status == "limit"

@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.app_server import AppServer
 from tests.browser.driving import ESSAY, PICTURES, SCRIPT, ask, choose, run_id, wait_for_answer
+
+PATIENCE_MS = 60_000  # a busy machine is slow, not wrong
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +31,7 @@ def tab(browser: Any, server: AppServer) -> Iterator[Callable[..., Any]]:
     def open_(path: str = "/", **screen: Any) -> Any:
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **screen}))
         page = contexts[-1].new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
         page.goto(server.url + path)
@@ -44,6 +48,7 @@ def tab(browser: Any, server: AppServer) -> Iterator[Callable[..., Any]]:
 def essay(browser: Any, server: AppServer) -> str:
     """A finished run of the reflection machine: six cards, the answer accepted."""
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(server.url)
     choose(page, "Reflection")
     ask(page, ESSAY)
