@@ -46,7 +46,7 @@ def sent(view: RunView) -> list[dict[str, Any]]:
 def bare_loop(address: str, key: str, bodies: list[dict[str, Any]]) -> tuple[float, int]:
     """The same calls, one after another, read line by line and thrown away: wall seconds, tokens written."""
     tokens, began = 0, time.perf_counter()
-    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=None) as client:
+    with httpx.Client(base_url=address, headers={"Authorization": key}, timeout=None) as client:
         for body in bodies:
             with client.stream("POST", "/v1/chat/completions", json=body) as response:
                 tokens += sum(line.startswith("data: ") for line in response.iter_lines())

@@ -64,6 +64,7 @@ def test_values_are_shown_as_short_words():
         "x": 0.5,
     }
     assert forms.chips(values) == ["1 round", "max steps 7", "dialect json", "tools clock", "no careful", "x 0.5"]
+    assert forms.chips({"note": ""}) == []
     assert forms.chips({"note": "word " * 30})[0].endswith("…")
 
 

@@ -90,7 +90,7 @@ def test_growing_text_is_redrawn_at_most_a_dozen_times_a_second(settings: Settin
 def test_a_reattached_page_draws_each_card_once(settings: Settings, screen: live.Screen):
     screen.follow([essay(settings)])
     assert [len(place.written) for place in card_places(screen)] == [1, 1, 1, 1]
-    assert "Another draft." in cast(Any, screen.places.cards).inside[2].inside[0].written[0]
+    assert "<ins>Another</ins> draft" in cast(Any, screen.places.cards).inside[2].inside[0].written[0]
 
 
 def test_the_places_of_an_older_and_longer_run_are_emptied(

@@ -22,7 +22,7 @@ from workbench.backends.base import (
 )
 from workbench.backends.fetch import MODELS, Downloads, pinned, verified
 from workbench.backends.llama_process import Launch, LlamaProcess
-from workbench.errors import BackendError, ModelMissing, StreamBroken
+from workbench.errors import BackendError, EngineCrashed, ModelMissing, StreamBroken
 from workbench.settings import Settings
 
 LOADING_SECONDS = 1.0
@@ -67,6 +67,13 @@ class EmbeddedBackend:
     def pid(self) -> int | None:
         """The engine's process id; None when none runs."""
         return self._process.pid if self._process and self._process.alive else None
+
+    def address(self) -> tuple[str, str]:
+        """The running engine's URL and Authorization header, for other clients. Raises EngineCrashed when none runs."""
+        if self._process is None or not self._process.alive:
+            raise EngineCrashed("The embedded engine is not running.")
+        client = self._process.client
+        return str(client.base_url).rstrip("/"), client.headers["Authorization"]
 
     async def status(self) -> BackendStatus:
         """Ready when the engine is installed and its default model is there or can be fetched."""

@@ -35,7 +35,7 @@ class Clock:
 
     name: ClassVar[str] = "clock"
     description: ClassVar[str] = (
-        "tells today's date, weekday and time and computes nothing; timezone such as Europe/Berlin, empty for local time"
+        "tells today's date, weekday and time, computes nothing; timezone such as Europe/Berlin, empty for local time"
     )
     arguments: ClassVar[type[BaseModel]] = Arguments
     side_effects: ClassVar[bool] = False
