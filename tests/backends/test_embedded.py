@@ -20,7 +20,7 @@ import pytest_asyncio
 from workbench.backends import embedded, fetch, gguf, openai_wire
 from workbench.backends.base import AnswerPart, ChatRequest, LoadingPart, Message, Part, ReadingPart, TextPart
 from workbench.backends.embedded import EmbeddedBackend
-from workbench.backends.llama_process import Launch, LlamaProcess
+from workbench.backends.llama_process import LlamaProcess
 from workbench.errors import ContextOverflow, EngineCrashed, ModelMissing, ModelUnusable, StreamBroken
 from workbench.settings import CHECKOUT, DEFAULT_MODEL, SMALL_MODEL, Settings
 
@@ -389,14 +389,25 @@ async def test_a_model_whose_end_is_missing_is_told_as_such(small: Settings, tmp
     await backend.close()
 
 
-async def test_too_little_memory_is_told_as_such(small: Settings, tmp_path: Path) -> None:
-    # A context of some 24 TB: no machine of today has it.
-    launch = Launch(small.models_path / f"{SMALL_MODEL}.gguf", context=8_000_000, slots=256)
-    process = LlamaProcess(launch, tmp_path / "llama-server.log")
-    with pytest.raises(ModelUnusable, match="too little memory") as caught:
-        await process.start()
+LIMITED = """
+import resource, runpy
+resource.setrlimit(resource.RLIMIT_AS, (800_000_000, 800_000_000))
+runpy.run_module("workbench.backends.llama_server", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux holds a process to an address space limit")
+async def test_too_little_memory_is_told_as_such(
+    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = LlamaProcess._command
+    # Python, -m and the module's name give way to the script that lowers the limit first.
+    monkeypatch.setattr(LlamaProcess, "_command", lambda self: [sys.executable, "-c", LIMITED, *command(self)[3:]])
+    backend = embedded.create(small.model_copy(update={"home": tmp_path}))
+    with pytest.raises(ModelUnusable, match=r"too little memory for qwen.*2 slots of 2,048 tokens") as caught:
+        await answer(backend, ask("hello"))
     assert "WORKBENCH_EMBEDDED_SLOTS" in caught.value.hint
-    assert not process.alive
+    assert backend.pid is None
 
 
 # The child's life and death

@@ -16,21 +16,24 @@ ESSAY = "Write a short essay on why The Little Prince still matters in modern ch
 EVIL = """<script>alert("x")</script><img src="https://example.org/x.png" onerror="alert(1)">"""
 
 DRAFTS = (
-    "The Little Prince remains a treasured companion of childhood. Its small hero asks the questions that grown- "
-    "ups have forgotten, and he asks them without shame. He wants to know what a flower is worth, why a king "
-    "needs subjects, and how one comes to own the stars. Children meet in him somebody who takes their own "
-    "questions seriously; adults meet the child that they once were. The planets that he visits are small enough "
-    "to be understood and odd enough to be remembered: the lamplighter who has no time to sleep, the businessman "
-    "who counts what he never looks at, the geographer who has never seen a mountain. Each of them has forgotten "
-    "something, and each child who reads of them knows at once what it is. That is why the book is still read "
-    "aloud in the evening.",
+    "The Little Prince remains a treasured companion of childhood. Its small hero asks the questions that "
+    "grown-ups have forgotten, and he asks them without shame. He wants to know what a flower is worth, why a "
+    "king needs subjects, and how one comes to own the stars. Each planet that he visits is small enough to be "
+    "understood and odd enough to be remembered: the lamplighter has no time to sleep, the businessman never "
+    "looks at what he counts. That is why the book is still read aloud in the evening.",
     "The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story "
     "about attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns. "
-    "Its small hero asks the questions that grown-ups have forgotten, and he asks them without shame.",
+    "Its small hero asks the questions that grown-ups have forgotten, and he asks them without shame. He wants to "
+    "know what a flower is worth, why a king needs subjects, and how one comes to own the stars. Each planet that "
+    "he visits is small enough to be understood and odd enough to be remembered: the lamplighter has no time to "
+    "sleep, the businessman never looks at what he counts.",
     "The Little Prince remains a book that children meet twice: once as a story about a planet, later as a story "
     "about attention. When the fox asks to be tamed, he asks for time, the one thing that a screen never returns; "
     "and he pays for it with the colour of the wheat. Its small hero asks the questions that grown-ups have "
-    "forgotten, and he asks them without shame.",
+    "forgotten, and he asks them without shame. He wants to know what a flower is worth, why a king needs "
+    "subjects, and how one comes to own the stars. Each planet that he visits is small enough to be understood "
+    "and odd enough to be remembered: the lamplighter has no time to sleep, the businessman never looks at what "
+    "he counts.",
 )
 VERDICTS = (
     (
@@ -38,7 +41,16 @@ VERDICTS = (
         6,
         "revise",
     ),
-    (["The fox deserves one more sentence"], 8, "revise"),
+    (
+        [
+            "The fox is now doing real work, and the ending no longer echoes the first line",
+            "What is still missing is a counter-voice: why might a child today prefer the screen, and what would the "
+            "fox say to that?",
+            "The last sentence should leave the reader with something to keep",
+        ],
+        8,
+        "revise",
+    ),
     ([], 9, "accept"),
 )
 STEPS = (
@@ -82,12 +94,13 @@ def choose(page: Any, machine: str) -> None:
     page.get_by_text(f"Questions for {machine}").wait_for()
 
 
-def ask(page: Any, question: str, keys: str = "Control+Enter") -> None:
+def ask(page: Any, question: str) -> None:
     """Type a question and run it from within its field."""
+    button(page, "Run").wait_for()
     field = page.get_by_label("Question", exact=True)
     field.fill(question)
-    field.press(keys)
-    button(page, "Stop").wait_for()
+    field.press("Control+Enter")
+    page.wait_for_url("**/?run=*")
 
 
 def button(page: Any, name: str) -> Any:

@@ -16,6 +16,8 @@ IDS = [f"{theme}-{size['width']}" for theme, size in SCREENS]
 
 def shoot(page: Any, pictures: Path, name: str) -> None:
     """Take a picture; the page must not be wider than its window."""
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+    page.wait_for_timeout(300)  # what opens has opened
     assert not scrolls_sideways(page), name
     page.screenshot(path=pictures / f"{name}.png")
 
@@ -45,10 +47,11 @@ def test_every_page_fits_its_screen(tab: Tab, essay: str, pictures: Path, theme:
 
 
 def test_the_picture_of_the_readme(tab: Tab, pictures: Path):
-    """The bench in mid-run, after one revision, as the README shows it."""
-    page = tab(device_scale_factor=2, viewport={"width": 1280, "height": 860})
+    """The bench in mid-run as the README shows it: a revision with its changes, and the critic writing about it."""
+    page = tab(device_scale_factor=2, viewport={"width": 1280, "height": 960})
     choose(page, "Reflection")
     ask(page, ESSAY)
-    wait_for_words(page, "The fox deserves")
-    wait_for_words(page, "and he pays")
-    shoot(page, pictures, "bench")
+    page.locator("#entry-3 .wb-caret").wait_for()
+    wait_for_words(page, "doing real work")
+    page.screenshot(path=pictures / "bench.png")
+    assert page.locator("#entry-2 ins").count()
