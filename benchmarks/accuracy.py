@@ -182,6 +182,8 @@ def measure(lanes: list[str], only: list[str], keep: Path | None) -> str:
 
 def _lane(engine: Engine, lane: str, rows: list[dict[str, Any]], keep: Path | None) -> Iterable[Row]:
     for row in rows:
+        if lane == "bare" and "answer" not in row:
+            continue
         outcome = ask_bare(engine, row) if lane == "bare" else ask_machine(engine, lane, row, keep)
         mark = {True: "right", False: "WRONG", None: "-"}[outcome.right]
         last = json.dumps(outcome.answer[-70:], ensure_ascii=False)

@@ -22,6 +22,7 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title("Models", anchor=False)
         st.button("Look again", on_click=session.look_again)
+    frame.show_problem()
     for name in BACKENDS:
         found = session.survey(name)
         with st.container(key=f"backend-{name}"):
@@ -57,7 +58,9 @@ def draw_model(found: session.Survey, info: ModelInfo) -> None:
                 args=(found.name, info.name),
             )
         elif not fetching.running(info.name):
-            st.button("Fetch", key=f"fetch-{key}", type="primary", on_click=fetching.start, args=(info.name,))
+            st.button(
+                "Fetch", key=f"fetch-{key}", type="primary", on_click=session.attempt, args=(fetching.start, info.name)
+            )
     if not info.installed:
         draw_download(info)
 

@@ -16,6 +16,7 @@ SPEEDS = {"Replay 1×": 1.0, "Replay 4×": 4.0, "Instant": 0.0}
 def page() -> None:
     """Search and filters, then the runs, newest first."""
     st.title("Runs", anchor=False)
+    frame.show_problem()
     search, status, machine = filters()
     store = session.engine().store
     count = store.count(search, status, machine)
@@ -123,7 +124,7 @@ def confirm_delete(row: RunRow) -> None:
         f'<p>{escape(short(row.question))}</p><p class="wb-hint">Its log is deleted with it. This cannot be undone.</p>'
     )
     with st.container(horizontal=True):
-        if st.button("Delete", key="delete-for-good", type="primary", on_click=delete, args=(row.id,)):
+        if st.button("Delete", key="delete-for-good", type="primary", on_click=session.attempt, args=(delete, row.id)):
             st.rerun()
         if st.button("Keep it", key="keep"):
             st.rerun()

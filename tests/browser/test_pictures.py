@@ -48,7 +48,7 @@ def test_every_page_fits_its_screen(tab: Tab, essay: str, pictures: Path, theme:
 
 def test_the_picture_of_the_readme(tab: Tab, pictures: Path):
     """The bench in mid-run as the README shows it: a revision with its changes, and the critic writing about it."""
-    page = tab(device_scale_factor=2, viewport={"width": 1280, "height": 960})
+    page = tab(device_scale_factor=2, viewport={"width": 1280, "height": 1030})
     choose(page, "Reflection")
     ask(page, ESSAY)
     page.locator("#entry-3 .wb-caret").wait_for()

@@ -20,7 +20,7 @@ def listed(tab: Tab, essay: str) -> Any:
     page.get_by_placeholder("Search in questions and answers").fill("COLOUR OF THE WHEAT")
     page.get_by_placeholder("Search in questions and answers").press("Enter")
     page.locator(f".st-key-row-{essay}").wait_for()
-    page.locator(".wb-run", has_text="How many").wait_for(state="detached")
+    expect(page.locator(".wb-run", has_text="How many")).to_have_count(0)
     return page
 
 

@@ -153,6 +153,8 @@ def test_model_text_is_never_html(app: App):
 def test_a_backend_that_is_down_says_what_to_do_and_offers_others(app: App):
     at = app(WORKBENCH_BACKEND="ollama", OLLAMA_HOST="http://127.0.0.1:9")
     assert "cannot be used now" in html(at)
+    ask(at, "What is 2 + 2?")
+    assert "Ollama does not answer" in at.error[0].value and "ollama serve" in at.error[0].value
     at.button(key="use-scripted").click().run()
     assert at.sidebar.selectbox(key="backend").value == "scripted"
     assert "cannot be used now" not in html(at)

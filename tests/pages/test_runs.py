@@ -92,6 +92,16 @@ def test_a_replay_ends_with_the_same_page(app: App, engine: Callable[[], Engine]
     assert not at.exception
 
 
+def test_a_run_that_is_gone_already_is_said_in_a_sentence(app: App, engine: Callable[[], Engine]):
+    at = runs_after(app, "What is 2 + 2?")
+    run_id = engine().store.runs()[0].id
+    at.button(key=f"delete-{run_id}").click().run()
+    engine().store.delete(run_id)
+    at.button(key="delete-for-good").click().run()
+    assert f"There is no run {run_id}" in at.error[0].value
+    assert not at.exception
+
+
 def test_a_run_is_deleted_only_after_a_second_word(app: App, engine: Callable[[], Engine]):
     at = runs_after(app, "What is 2 + 2?")
     run_id = engine().store.runs()[0].id

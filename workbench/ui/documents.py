@@ -17,9 +17,15 @@ def draw() -> None:
     st.markdown("**Documents to search**")
     for document in library().list():
         with st.container(key=f"document-{document.name}", horizontal=True, vertical_alignment="center"):
-            facts = f"{document.characters:,} characters · {document.chunks:,} passages"
+            passages = "1 passage" if document.chunks == 1 else f"{document.chunks:,} passages"
+            facts = f"{document.characters:,} characters · {passages}"
             st.html(f'<p>{escape(document.name)} <span class="wb-label">{facts}</span></p>')
-            st.button("Remove", key=f"remove-{document.name}", on_click=remove, args=(document.name,))
+            st.button(
+                "Remove",
+                key=f"remove-{document.name}",
+                on_click=session.attempt,
+                args=(library().remove, document.name),
+            )
     # A new key after each upload empties the uploader: the list above says what was added.
     number = session.recall(session.UPLOADS, 0)
     added = st.file_uploader(
@@ -47,11 +53,6 @@ def add(files: list[Any]) -> None:
         return
     session.put(session.UPLOADS, session.recall(session.UPLOADS, 0) + 1)
     st.rerun()
-
-
-def remove(name: str) -> None:
-    """Take a document out of the library."""
-    library().remove(name)
 
 
 def library() -> Documents:

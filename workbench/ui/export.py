@@ -1,6 +1,7 @@
 """What a person takes away: the answer as Markdown, the log as JSON lines, and a button that copies."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import streamlit as st
 from streamlit.components.v2 import component
@@ -29,7 +30,7 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 
 
 @st.cache_resource(show_spinner=False)
-def _copy_component():  # type: ignore[no-untyped-def]
+def _copy_component() -> Any:
     return component("copy_text", html='<button type="button">Copy</button>', css=_COPY_CSS, js=_COPY_JS)
 
 

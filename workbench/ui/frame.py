@@ -51,13 +51,11 @@ def model_choice() -> None:
 
 
 def status_html(found: session.Survey) -> str:
-    """A dot and a line: how the chosen model is, or why the backend cannot be used and what to do."""
+    """A dot and a line: how the chosen model is, or why the backend cannot be used."""
     chosen = next((info for info in found.models if info.name == session.model(found)), None)
-    if not found.status.ready:
-        why = f'<p class="wb-status" data-state="not-ready">{escape(found.status.detail)}</p>'
-        return why + hint_html(found.status.hint)
-    words = describe(chosen) if chosen else ""
-    return f'<p class="wb-status" data-state="ready">{escape(words or found.status.detail)}</p>'
+    words = describe(chosen) if chosen and found.status.ready else ""
+    state = "ready" if found.status.ready else "not-ready"
+    return f'<p class="wb-status" data-state="{state}">{escape(words or found.status.detail)}</p>'
 
 
 def describe(info: ModelInfo) -> str:
@@ -88,6 +86,14 @@ def guarded() -> Iterator[None]:
 def show(error: WorkbenchError) -> None:
     """One of our errors: cause, then next action."""
     st.error(sentences(error.message, error.hint))
+
+
+def show_problem() -> None:
+    """What the last click could not do, once."""
+    problem: session.Problem | None = session.recall(session.PROBLEM)
+    if problem is not None:
+        session.put(session.PROBLEM, None)
+        st.error(sentences(problem.message, problem.hint))
 
 
 def sentences(message: str, hint: str) -> str:

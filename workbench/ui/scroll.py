@@ -1,5 +1,7 @@
 """Keeps the newest card in view while a run writes, as long as the person stays at the page's end."""
 
+from typing import Any
+
 import streamlit as st
 from streamlit.components.v2 import component
 
@@ -21,7 +23,7 @@ export default function ({ data }) {
 
 
 @st.cache_resource(show_spinner=False)
-def _component():  # type: ignore[no-untyped-def]
+def _component() -> Any:
     return component("follow_end", js=_JS)
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import streamlit as st
 
 from workbench.backends.base import BackendStatus, ModelInfo
 from workbench.engine import Engine
-from workbench.errors import WorkbenchError
+from workbench.errors import BackendUnreachable, WorkbenchError
 from workbench.request import RunRequest
 from workbench.settings import load
 
@@ -121,6 +122,14 @@ def close_run() -> None:
     st.query_params.pop(RUN, None)
 
 
+def attempt(action: Callable[..., object], *args: object) -> None:
+    """Do what a click asks for; one of our errors becomes a sentence on the page."""
+    try:
+        action(*args)
+    except WorkbenchError as error:
+        put(PROBLEM, Problem(error.message, error.hint))
+
+
 def begin_anew() -> None:
     """Clear the bench and the question."""
     close_run()
@@ -173,8 +182,10 @@ def look_again() -> None:
 
 
 def request(machine: str, options: dict[str, Any], settings: dict[str, Any]) -> RunRequest:
-    """What the bench's form asks for. Raises pydantic.ValidationError."""
+    """What the bench asks for. Raises pydantic.ValidationError, and BackendUnreachable when there is no model."""
     found = survey(backend())
+    if not found.status.ready and not model(found):
+        raise BackendUnreachable(found.status.detail, found.status.hint)
     return RunRequest.model_validate(
         {
             "machine": machine,

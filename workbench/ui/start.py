@@ -41,8 +41,8 @@ def draw_missing(info: ModelInfo) -> None:
                 "Fetch the model",
                 key=f"fetch-{info.name}",
                 type="primary",
-                on_click=fetching.start,
-                args=(info.name,),
+                on_click=session.attempt,
+                args=(fetching.start, info.name),
             )
 
 
