@@ -12,7 +12,13 @@ PAGES = (
     st.Page("pages/models.py", title="Models"),
 )
 
-st.set_page_config("Second Thought", page_icon=frame.ICON, layout="wide", initial_sidebar_state=236)
+st.set_page_config(
+    "Second Thought",
+    page_icon=frame.ICON,
+    layout="wide",
+    initial_sidebar_state=236,
+    menu_items={"About": frame.ABOUT},  # with an entry of ours the menu appears, and with it light and dark
+)
 load_style()
 page = st.navigation(PAGES, position="hidden")
 try:

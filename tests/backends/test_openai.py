@@ -447,3 +447,10 @@ async def test_a_server_that_wants_a_key_and_got_none_says_so(server: Server) ->
         await collect(backend, ask("m"))
     assert "OPENAI_API_KEY" in caught.value.hint
     await backend.close()
+
+
+async def test_nobody_is_asked_for_models_before_a_server_or_a_key_is_named() -> None:
+    backend = OpenAIBackend("", SecretStr(""))
+    with pytest.raises(BackendUnreachable, match="No OpenAI-compatible server is configured"):
+        await backend.models()
+    await backend.close()

@@ -137,6 +137,7 @@ class OpenAIBackend:
 
     async def models(self) -> list[ModelInfo]:
         """The server's chat models; of one that cannot list them, the one that OPENAI_MODEL names."""
+        self._check_configured()
         with self._mapped():
             try:
                 listed = [item.model_dump() for item in (await self._sdk.models.list()).data]
@@ -147,6 +148,11 @@ class OpenAIBackend:
         itself = self._url == OPENAI_ITSELF
         self._is_llama_cpp = any(item.get("owned_by") == "llamacpp" for item in listed)
         return [_info(item) for item in listed if not itself or _chats(item["id"])]
+
+    def _check_configured(self) -> None:
+        """Nobody is asked unless a person has named a server or a key."""
+        if not self._configured:
+            raise BackendUnreachable(NOT_CONFIGURED, SET_UP_HINT)
 
     async def model(self, name: str) -> ModelInfo:
         """One model. Raises ModelMissing."""
@@ -161,8 +167,7 @@ class OpenAIBackend:
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
         """Stream one answer."""
-        if not self._configured:
-            raise BackendUnreachable(NOT_CONFIGURED, SET_UP_HINT)
+        self._check_configured()
         answer = _Answer()
         async with aclosing(self._chunks(request)) as chunks:
             async for chunk in chunks:

@@ -8,6 +8,7 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from workbench import __version__
 from workbench.backends.base import ModelInfo
 from workbench.backends.registry import BACKENDS
 from workbench.errors import WorkbenchError
@@ -15,6 +16,7 @@ from workbench.ui import session
 from workbench.ui.markdown import escape
 
 NAMES = {"embedded": "Embedded", "ollama": "Ollama", "openai": "OpenAI-compatible", "scripted": "Demo (scripted)"}
+ABOUT = f"Second Thought {__version__}: a workbench for reflection agents. Apache-2.0."
 _COMMAND = re.compile(r"`([^`]+)`")
 ICON = (
     "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
