@@ -36,7 +36,6 @@ class WorkbenchError(Exception):
     """The root. `str(error)` is a sentence that names the cause; `hint` says what to do next."""
 
     code: ClassVar[str] = "error"
-    retryable: ClassVar[bool] = False
     default_hint: ClassVar[str] = ""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -68,7 +67,6 @@ class BackendUnreachable(BackendError):
     """Nothing answers at the backend's address."""
 
     code = "backend_unreachable"
-    retryable = True
 
 
 class ModelMissing(BackendError):
@@ -88,7 +86,6 @@ class RateLimited(BackendError):
     """Too many requests. `retry_after` is in seconds, None when the server did not say."""
 
     code = "rate_limited"
-    retryable = True
 
     def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
         """Keep when the server wants to be asked again."""
@@ -125,14 +122,12 @@ class ServerFault(BackendError):
     """The backend failed inside."""
 
     code = "server_fault"
-    retryable = True
 
 
 class StreamBroken(BackendError):
     """The answer stopped before its end."""
 
     code = "stream_broken"
-    retryable = True
 
 
 class ContentRefused(BackendError):

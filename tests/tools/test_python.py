@@ -106,7 +106,12 @@ async def test_fences_and_indentation_around_a_program_do_not_matter(text, said)
     assert await run(text) == said
 
 
-@pytest.mark.parametrize("code", ["print()", "None", "def f():\n    return 1"])
+async def test_a_program_that_only_defines_a_function_is_told_so():
+    said = await PythonTool().run(Arguments(code="def f():\n    return 1"))
+    assert said == "f is defined, without errors. Call it and print, or give the code as your answer."
+
+
+@pytest.mark.parametrize("code", ["print()", "None"])
 async def test_a_program_that_prints_nothing_is_told_to_print(code):
     assert await run(code) == "The program ran but printed nothing. Print the result: print(result)."
 

@@ -159,7 +159,16 @@ def _observation(outcome: Outcome, code: str) -> str:
         raise ToolError("\n".join([*said, *_traceback(outcome, code)]))
     if outcome.value is not None:
         said.append(_cut(outcome.value, MAX_SHOWN))
-    return "\n".join(said) or "The program ran but printed nothing. Print the result: print(result)."
+    return "\n".join(said) or _silent(code)
+
+
+def _silent(code: str) -> str:
+    """What a program that printed nothing should do: one that only defines something may be the answer itself."""
+    tree = _parsed(code)
+    last = tree.body[-1] if tree and tree.body else None
+    if isinstance(last, ast.FunctionDef):
+        return f"{last.name} is defined, without errors. Call it and print, or give the code as your answer."
+    return "The program ran but printed nothing. Print the result: print(result)."
 
 
 def _cut(text: str, room: int) -> str:
