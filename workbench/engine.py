@@ -35,6 +35,7 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # checkpoints hold pl
 
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
+STOPPED = "Stopped by the person."
 
 
 class Engine:
@@ -152,7 +153,13 @@ class Engine:
     def _start(self, log: RunLog, machine: Machine, options: Options, request: RunRequest) -> None:
         task = self._loop.create_task(self._run(log, machine, options, request))
         log.on_failure = task.cancel
+        task.add_done_callback(lambda _: self._end_unstarted(log, machine))
         self._tasks[log.run_id] = task
+
+    def _end_unstarted(self, log: RunLog, machine: Machine) -> None:
+        """A task that is cancelled before its first step never runs: its log gets its end here."""
+        if not log.finished:
+            self._finish(log, machine, Totals(), {"status": "stopped", "reason": STOPPED})
 
     def _cancel(self, run_id: str) -> None:
         if task := self._tasks.get(run_id):
@@ -170,18 +177,13 @@ class Engine:
             limit, answer = state.get("limit", ""), state.get("answer", "")
             ending = {"status": "limit" if limit else "answered", "answer": answer, "reason": limit}
         except asyncio.CancelledError:
-            ending = {"status": "stopped", "reason": "Stopped by the person."}
+            ending = {"status": "stopped", "reason": STOPPED}
             if log.failure is not None:
                 ending = {"status": "failed", "error": error_info(log.failure)}
         except WorkbenchError as error:
             ending = {"status": "failed", "error": error_info(error)}
         except Exception as error:
-            logger.exception("run %s failed", log.run_id)
-            message = f"Second Thought itself failed: {type(error).__name__}: {error}"
-            info = ErrorInfo(
-                code="internal", message=message, hint="Run it again; if it returns, report it with the log."
-            )
-            ending = {"status": "failed", "error": info}
+            ending = {"status": "failed", "error": self._unforeseen(error, log.run_id)}
         self._finish(log, machine, bench.totals if bench else Totals(), ending)
 
     def _unforeseen(self, error: Exception, run_id: str) -> ErrorInfo:

@@ -266,3 +266,33 @@ def test_runs_queue_in_front_of_the_backends_slots_and_are_told_their_place(sett
     assert places[0][:1] != [1]
     assert places[1][:2] == [1, 0] and places[2][:3] == [2, 1, 0]
     assert all(view.calls[0].answer is not None for _, view in logs)
+
+
+def test_a_run_stopped_before_its_first_step_ends_too(settings):
+    with scripted_engine(settings, [SLOW], speed=100) as engine:
+        run_id = engine.submit(request("reflection"))
+        engine.stop(run_id)
+        _, view = finish(engine, run_id)
+        assert view.status == "stopped"
+        wait_for(lambda: not engine.is_live(run_id))
+        assert engine.store.run(run_id).status == "stopped"
+
+
+def test_an_unforeseen_fault_of_ours_is_named_and_logged(settings, monkeypatch, caplog):
+    def broken(*_):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("workbench.bench.to_message", broken)
+    _, view = run(settings, "reflection", ["Draft."])
+    assert view.status == "failed"
+    assert view.finished.error.code == "internal" and "ZeroDivisionError: oops" in view.finished.error.message
+    assert "Traceback" in caplog.text
+
+
+def test_a_disk_that_fails_under_a_checkpoint_is_a_store_error(settings, monkeypatch):
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("workbench.bench.to_message", full)
+    _, view = run(settings, "reflection", ["Draft."])
+    assert view.status == "failed" and view.finished.error.code == "store_error"
