@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from workbench.ui.diff import WORDS_LIMIT, changed_share, changes, diff_html
+from workbench.ui.diff import WORDS_LIMIT, changes, diff_html
 
 BEFORE = "The Little Prince remains a treasured companion of childhood. Its small hero asks."
 AFTER = "The Little Prince remains a book that children meet twice. Its small hero asks."
@@ -60,9 +60,3 @@ def test_markup_in_a_draft_stays_text():
 
 def test_a_lone_surrogate_in_a_draft_does_not_break_the_page():
     diff_html("a \ud800", "b \ud800").encode("utf-8")
-
-
-def test_the_share_of_new_text():
-    assert changed_share("a b", "a b") == 0
-    assert changed_share("", "all new") == 1
-    assert changed_share("", "") == 0

@@ -31,12 +31,6 @@ def diff_html(before: str, after: str) -> str:
     return f'<div class="wb-diff">{pieces}</div>'
 
 
-def changed_share(before: str, after: str) -> float:
-    """How much of the later draft is new, from 0 to 1, in characters."""
-    pieces = changes(before, after)
-    return sum(len(text) for kind, text in pieces if kind == "added") / max(len(after), 1)
-
-
 def _opcodes(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
     """(before, after) pairs in order; equal ones are the same text twice."""
     for _, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
