@@ -64,6 +64,41 @@ def test_stop_ends_the_run_and_keeps_what_was_written(tab: Tab):
     page.locator(".wb-run").first.get_by_text("stopped").wait_for()
 
 
+def test_a_stopped_run_is_resumed_and_comes_to_its_answer(tab: Tab):
+    """Resume stands at the end of a stopped run; the cards before it stay, and the answer follows."""
+    page = tab()
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    wait_for_words(page, "No example from the text")
+    button(page, "Stop").click()
+    button(page, "Run").wait_for()
+    name = run_id(page)
+    page.get_by_role("button", name="Resume").click()
+    button(page, "Stop").wait_for()
+    assert "the colour of the wheat" in wait_for_answer(page).inner_text()
+    assert run_id(page) == name
+    assert "treasured companion" in page.locator("#entry-0").inner_text()
+    assert page.get_by_role("button", name="Resume").count() == 0
+
+
+def test_a_limit_is_set_reached_and_widened(tab: Tab):
+    """A run of at most two steps ends there with its draft; with more it goes on from there."""
+    page = tab()
+    choose(page, "Reflection")
+    page.locator(".st-key-settings summary").first.click()
+    page.get_by_role("spinbutton", name="Steps").fill("2")
+    page.get_by_role("spinbutton", name="Steps").press("Enter")
+    page.locator(".st-key-settings summary").first.get_by_text("at most 2 steps").wait_for()
+    ask(page, ESSAY)
+    answer = wait_for_answer(page).inner_text()
+    assert "2 steps were taken" in answer and "treasured companion" in answer
+    page.get_by_role("spinbutton", name="Steps").fill("200")
+    page.get_by_role("spinbutton", name="Steps").press("Enter")
+    page.get_by_role("button", name="Resume").click()
+    button(page, "Stop").wait_for()
+    assert "the colour of the wheat" in wait_for_answer(page).inner_text()
+
+
 def test_a_reload_in_mid_run_finds_the_run_again(tab: Tab):
     """After F5 the same run stands there, still writing, and comes to its end."""
     page = tab()
@@ -171,6 +206,7 @@ def test_the_answer_is_copied_and_downloaded(tab: Tab):
 def test_an_empty_question_is_answered_by_a_sentence(tab: Tab):
     """Nothing runs; the reason stands under the question."""
     page = tab()
+    button(page, "Run").wait_for()
     page.get_by_label("Question", exact=True).press("Control+Enter")
     page.get_by_text("The question is empty").wait_for()
     assert button(page, "Run").is_visible()
