@@ -109,7 +109,7 @@ def test_a_damaged_log_that_was_set_aside_is_told(offline: Settings) -> None:
 
 
 def test_damage_deep_inside_the_log_is_found(offline: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workbench.store.database.CHECKED_BYTES", 0)
+    monkeypatch.setattr("workbench.store.damage.CHECKED_BYTES", 0)
     store = RunStore(offline.store_url)
     for number in range(300):
         begin(store, f"run-{number}", "x" * 500)

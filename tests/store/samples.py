@@ -8,6 +8,8 @@ from workbench.events import (
     ModelAnswered,
     ModelCalled,
     NodeFinished,
+    Paused,
+    Resumed,
     RunFinished,
     RunStarted,
     ToolCalled,
@@ -29,11 +31,12 @@ def begin(
     store.create(run_id, a_request(question, machine), machine.title(), at)
 
 
-def started(run_id: str, seq: int = 0) -> RunStarted:
+def started(run_id: str, inherited: int = 0) -> RunStarted:
     return RunStarted(
         run_id=run_id,
-        seq=seq,
+        seq=0,
         at=0.0,
+        inherited=inherited,
         request=a_request().model_dump(),
         machine_title="T",
         graph=Graph(),
@@ -78,6 +81,14 @@ def tool_called(run_id: str, seq: int) -> ToolCalled:
 
 def node_finished(run_id: str, seq: int) -> NodeFinished:
     return NodeFinished(run_id=run_id, seq=seq, at=seq / 10, node="think", step=1)
+
+
+def paused(run_id: str, seq: int) -> Paused:
+    return Paused(run_id=run_id, seq=seq, at=seq / 10, node="think", reason="You wanted to see it.", role="thinker")
+
+
+def resumed(run_id: str, seq: int) -> Resumed:
+    return Resumed(run_id=run_id, seq=seq, at=seq / 10, node="think", verb="approve")
 
 
 def finished(run_id: str, seq: int, status: str = "answered", answer: str = "42", error: ErrorInfo | None = None):

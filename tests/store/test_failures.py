@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from tests.store.samples import begin, delta, whole_run
 from workbench.errors import DiskFull, StoreError, StoreReadOnly
-from workbench.store import failures
+from workbench.store import damage, failures
 from workbench.store.runs import RunStore
 
 
@@ -159,7 +159,7 @@ def test_a_database_opened_for_reading_only_says_so(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_set_aside_and_reported(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "runs.db").write_bytes(content)
     store = RunStore(address(tmp_path))
-    (aside,) = [path for path in tmp_path.glob("runs.db.corrupt-*") if path.suffix not in ("-wal", "-shm")]
+    (aside,) = [path for path in tmp_path.glob("runs.db.corrupt-*") if not path.name.endswith(("-wal", "-shm"))]
     assert aside.read_bytes() == content
     assert "damaged" in store.notice
     assert aside.name in store.notice
@@ -196,6 +196,96 @@ def test_damage_met_while_reading_is_told_in_a_sentence(tmp_path: Path) -> None:
         store.events("run-1")
     assert "Start again" in caught.value.hint
     assert store.database.integrity() != ""
+    store.close()
+
+
+def big_log(folder: Path) -> bytearray:
+    """A sound log of half a megabyte that is closed."""
+    store = RunStore(address(folder))
+    begin(store, "run-1")
+    store.append([delta("run-1", seq, "x" * 500) for seq in range(800)])
+    store.close()
+    return bytearray((folder / "runs.db").read_bytes())
+
+
+def asides(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("runs.db.corrupt-*") if not path.name.endswith(("-wal", "-shm"))]
+
+
+@pytest.mark.parametrize("wrong", ["header", "truncated", "cut to a stub", "page", "schema"])
+def test_a_damaged_log_is_set_aside_and_a_person_is_told_where(tmp_path: Path, wrong: str) -> None:
+    content = big_log(tmp_path)
+    match wrong:
+        case "header":
+            content[:100] = b"\x5a" * 100
+        case "truncated":
+            content = content[: len(content) // 2]
+        case "cut to a stub":
+            content = content[:60]
+        case "schema":
+            content = content.replace(b"CREATE TABLE runs", b"CREATE \xff\xfe\x92LE runs")
+        case "page":
+            content[16384:20480] = b"\xab" * 4096
+    (tmp_path / "runs.db").write_bytes(content)
+    store = RunStore(address(tmp_path))
+    (aside,) = asides(tmp_path)
+    assert aside.read_bytes() == content
+    assert "was damaged" in store.notice and str(aside) in store.notice
+    assert (store.count(), store.database.integrity()) == (0, "")
+    store.close()
+    assert RunStore(address(tmp_path)).notice == ""
+
+
+def test_the_write_ahead_log_of_a_damaged_log_goes_with_it(tmp_path: Path) -> None:
+    big_log(tmp_path)
+    store = RunStore(address(tmp_path))
+    store.append([delta("run-1", 800, "only in the write-ahead log")])
+    wal = (tmp_path / "runs.db-wal").read_bytes()
+    with (tmp_path / "runs.db").open("r+b") as file:
+        file.write(b"\x5a" * 100)
+    other = RunStore(address(tmp_path))
+    (aside,) = asides(tmp_path)
+    assert Path(f"{aside}-wal").read_bytes() == wal
+    assert other.count() == 0
+    other.close()
+    store.database._engine.dispose()
+
+
+def test_damage_met_in_a_large_log_has_it_set_aside_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = big_log(tmp_path)
+    content[40960:] = b"\xab" * len(content[40960:])
+    (tmp_path / "runs.db").write_bytes(content)
+    monkeypatch.setattr(damage, "CHECKED_BYTES", 0)
+    store = RunStore(address(tmp_path))
+    assert (store.notice, store.count()) == ("", 1)
+    with pytest.raises(StoreError, match="is damaged") as caught:
+        store.events("run-1")
+    assert "Start again: a damaged log is set aside" in caught.value.hint
+    store.close()
+    store = RunStore(address(tmp_path))
+    assert "was damaged" in store.notice
+    store.close()
+    assert (RunStore(address(tmp_path)).notice, len(asides(tmp_path))) == ("", 1)
+
+
+def test_a_suspect_log_that_proves_sound_is_kept(tmp_path: Path) -> None:
+    big_log(tmp_path)
+    damage.suspect(tmp_path / "runs.db")
+    store = RunStore(address(tmp_path))
+    assert (store.notice, len(store.events("run-1"))) == ("", 800)
+    store.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.db"]
+
+
+def test_two_starts_set_a_damaged_log_aside_only_once(tmp_path: Path) -> None:
+    (tmp_path / "runs.db").write_bytes(b"This is no database. " * 400)
+    seen = damage.inode(tmp_path / "runs.db")
+    store = RunStore(address(tmp_path))
+    begin(store, "run-1")
+    assert damage.set_aside(tmp_path / "runs.db", seen) is None
+    assert store.count() == 1
     store.close()
 
 

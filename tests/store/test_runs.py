@@ -17,12 +17,14 @@ from tests.store.samples import (
     delta,
     finished,
     node_finished,
+    paused,
+    resumed,
     started,
     tool_called,
     whole_run,
 )
 from workbench.errors import InvalidRequest, RunNotFound, StoreError
-from workbench.events import ErrorInfo, Resumed, Unknown, from_dict
+from workbench.events import ErrorInfo, Relation, Unknown, from_dict
 from workbench.request import RunRequest
 from workbench.settings import CHECKOUT
 from workbench.store import runs as runs_module
@@ -80,8 +82,47 @@ def test_a_failed_run_shows_the_code_of_its_error(store: RunStore) -> None:
 def test_a_resumed_run_is_running_again(store: RunStore) -> None:
     begin(store, "run-1")
     store.append([finished("run-1", 0, "failed", "", ErrorInfo(code="engine_crashed", message="It died."))])
-    store.append([Resumed(run_id="run-1", seq=1, at=1.0, node="think")])
+    store.append([resumed("run-1", 1)])
     assert (store.run("run-1").status, store.run("run-1").error_code) == ("running", "")
+
+
+def test_a_paused_run_waits_for_anybody_and_survives_its_process(store: RunStore) -> None:
+    begin(store, "run-1")
+    store.append([started("run-1"), called("run-1", 1), paused("run-1", 2)])
+    with store.database.write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET touched = 0")
+    assert store.mark_interrupted() == 0
+    store.release(["run-1"])
+    row = store.run("run-1")
+    assert (row.status, row.calls) == ("paused", 1)
+    with store.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT owner FROM runs").scalar() == ""
+    assert [row.id for row in store.runs(status="paused")] == ["run-1"]
+    store.append([resumed("run-1", 3)])
+    assert store.run("run-1").status == "running"
+    store.append([paused("run-1", 4)])
+    store.delete("run-1")
+    assert store.count() == 0
+
+
+def test_a_run_that_went_on_and_ended_in_one_batch_has_ended(store: RunStore) -> None:
+    begin(store, "run-1")
+    store.append([paused("run-1", 0)])
+    store.append([resumed("run-1", 1), finished("run-1", 2)])
+    assert (store.run("run-1").status, store.run("run-1").answer) == ("answered", "42")
+
+
+def test_what_a_fork_inherits_costs_it_nothing_and_ends_nothing(store: RunStore) -> None:
+    begin(store, "run-1")
+    inherited = [called("run-1", 1), tool_called("run-1", 2), answered("run-1", 3), paused("run-1", 4)]
+    own = [called("run-1", 5), answered("run-1", 6, prompt=7, completion=2)]
+    store.append([started("run-1", inherited=4), *inherited, *own])
+    row = store.run("run-1")
+    assert (row.status, row.calls, row.tool_calls) == ("running", 1, 0)
+    assert (row.prompt_tokens, row.completion_tokens, row.cached_tokens, row.seconds) == (7, 2, 3, 0.6)
+    store.append([tool_called("run-1", 7)])
+    assert store.run("run-1").tool_calls == 1
+    assert [event.seq for event in store.events("run-1")] == list(range(8))
 
 
 def test_events_of_several_runs_go_to_their_own_rows(store: RunStore) -> None:
@@ -264,6 +305,104 @@ def test_a_running_run_is_not_deleted(store: RunStore) -> None:
     assert len(store.events("run-1")) == 1
 
 
+def born(store: RunStore, run_id: str, parent: str, minute: int, relation: Relation = "fork") -> None:
+    store.create(run_id, a_request(), "Stepwise", f"2026-11-23T12:{minute:02}:00+00:00", parent, relation)
+
+
+def test_a_family_is_the_root_and_all_that_comes_from_it_oldest_first(store: RunStore) -> None:
+    born(store, "root", "", 0, "")
+    born(store, "fork-b", "root", 2)
+    born(store, "fork-a", "root", 1)
+    born(store, "follow-up", "fork-b", 3, "continue")
+    born(store, "stranger", "", 4, "")
+    tree = [
+        ("root", "", ""),
+        ("fork-a", "root", "fork"),
+        ("fork-b", "root", "fork"),
+        ("follow-up", "fork-b", "continue"),
+    ]
+    for run_id in ("root", "fork-a", "fork-b", "follow-up"):
+        assert [(row.id, row.parent, row.relation) for row in store.family(run_id)] == tree
+    assert [row.id for row in store.family("stranger")] == ["stranger"]
+    with pytest.raises(RunNotFound, match="no run nobody"):
+        store.family("nobody")
+
+
+def test_a_deleted_run_parts_its_family(store: RunStore) -> None:
+    for minute, (run_id, parent) in enumerate([("a", ""), ("b", "a"), ("c", "b"), ("d", "c"), ("e", "a")]):
+        born(store, run_id, parent, minute)
+        store.append([finished(run_id, 0)])
+    store.delete("b")
+    assert [row.id for row in store.family("d")] == ["c", "d"]
+    assert [row.id for row in store.family("e")] == ["a", "e"]
+    assert store.run("c").parent == "b"
+
+
+def test_a_family_that_goes_round_in_a_circle_ends(store: RunStore) -> None:
+    for run_id, parent in (("a", "c"), ("b", "a"), ("c", "b"), ("self", "self")):
+        born(store, run_id, parent, 0)
+    assert [row.id for row in store.family("b")] == ["a", "b", "c"]
+    assert [row.id for row in store.family("self")] == ["self"]
+
+
+def disowned(store: RunStore, owner: str = "x:1:2") -> None:
+    """As if a process that is long gone had the runs."""
+    with store.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE runs SET owner = '{owner}', touched = 0")
+
+
+@pytest.mark.parametrize("status", ["stopped", "failed", "limit", "paused", "interrupted", "left running by the dead"])
+def test_a_run_that_waits_or_ended_without_an_answer_can_be_taken_once(store: RunStore, status: str) -> None:
+    begin(store, "run-1")
+    match status:
+        case "paused":
+            store.append([paused("run-1", 0)])
+        case "interrupted":
+            store.release(["run-1"])
+        case "left running by the dead":
+            disowned(store)
+        case _:
+            store.append([finished("run-1", 0, status, "")])
+    store.claim("run-1")
+    assert store.run("run-1").status == "running"
+    assert store.mark_interrupted() == 0
+    with pytest.raises(InvalidRequest, match="running already") as caught:
+        store.claim("run-1")
+    assert caught.value.hint
+    store.append([resumed("run-1", 1), finished("run-1", 2)])
+    with pytest.raises(InvalidRequest, match="has its answer already"):
+        store.claim("run-1")
+    assert store.run("run-1").status == "answered"
+    for nobody in ("nobody", "\x00\ud800"):
+        with pytest.raises(RunNotFound):
+            store.claim(nobody)
+
+
+def test_a_released_run_is_interrupted_and_others_are_left_alone(store: RunStore) -> None:
+    begin(store, "other's")
+    disowned(store)
+    for run_id in ("ours", "answered", "not-named"):
+        begin(store, run_id)
+    store.append([finished("answered", 0)])
+    store.release([])
+    store.release(["ours", "answered", "other's", "nobody"])
+    assert {row.id: row.status for row in store.runs()} == {
+        "ours": "interrupted",
+        "answered": "answered",
+        "other's": "running",
+        "not-named": "running",
+    }
+
+
+def test_a_process_that_lost_its_run_to_another_writes_to_it_no_more(store: RunStore) -> None:
+    begin(store, "run-1")
+    store.append([delta("run-1", 0)])
+    disowned(store, owner="elsewhere:1:2")
+    with pytest.raises(StoreError, match="Another process has taken"):
+        store.append([delta("run-1", 1)])
+    assert len(store.events("run-1")) == 1
+
+
 CHILD = """
 import os, sys
 from tests.store.samples import begin, delta
@@ -328,7 +467,7 @@ def test_a_resumed_run_belongs_to_the_process_that_resumed_it(store: RunStore, m
     with store.database.write() as connection:
         connection.exec_driver_sql("UPDATE runs SET owner = 'x:1:2', touched = 0")
     assert store.mark_interrupted() == 1
-    store.append([Resumed(run_id="run-1", seq=0, at=1.0, node="think")])
+    store.append([resumed("run-1", 0)])
     with store.database.read() as connection:
         assert connection.exec_driver_sql("SELECT owner FROM runs").scalar() == owner(os.getpid())
     assert store.mark_interrupted() == 0
@@ -387,7 +526,7 @@ def test_several_processes_open_and_write_the_same_new_log(url: str) -> None:
     store.close()
 
 
-def test_steps_and_ends_are_on_the_disk_before_append_returns(tmp_path: Path) -> None:
+def test_steps_pauses_and_ends_are_on_the_disk_before_append_returns(tmp_path: Path) -> None:
     store = RunStore(f"sqlite:///{tmp_path / 'runs.db'}")
     begin(store, "run-1")
     levels: list[tuple[str, int]] = []
@@ -402,11 +541,16 @@ def test_steps_and_ends_are_on_the_disk_before_append_returns(tmp_path: Path) ->
         ("delta", delta("run-1", 0)),
         ("step", node_finished("run-1", 1)),
         ("delta", delta("run-1", 2)),
-        ("end", finished("run-1", 3)),
+        ("pause", paused("run-1", 3)),
+        ("going on", resumed("run-1", 4)),
+        ("delta", delta("run-1", 5)),
+        ("end", finished("run-1", 6)),
     ):
         store.append([event])
         look(name)
-    assert levels == [("delta", 1), ("step", 2), ("delta", 1), ("end", 2)]
+    durable = {"delta": 1, "step": 2, "pause": 2, "going on": 2, "end": 2}
+    assert levels == [(name, durable[name]) for name, _ in levels]
+    assert len(levels) == 7
     store.close()
 
 

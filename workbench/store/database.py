@@ -1,11 +1,9 @@
 """The database under the log: opens and migrates it, gives transactions, and maps its errors onto ours."""
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from workbench.errors import StoreError
-from workbench.store import failures
+from workbench.store import damage, failures
 from workbench.store.failures import BUSY_SECONDS
 from workbench.store.migrations import is_current, migrate
-
-CHECKED_BYTES = 32 * 1024 * 1024  # a larger file is not read through at each start; doctor does that
-SUFFIXES = ("", "-wal", "-shm")
 
 
 class Database:
@@ -62,7 +57,11 @@ class Database:
                 found = [str(row[0]) for row in connection.exec_driver_sql(question)]
         except StoreError as error:
             return str(error)
-        return "" if found == ["ok"] else "; ".join(found)
+        if found == ["ok"]:
+            return ""
+        if self.file:
+            damage.suspect(self.file)
+        return "; ".join(found)
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -73,7 +72,7 @@ class Database:
             return self._prepared()
         with _mapped_os(self.file.parent):
             self.file.parent.mkdir(parents=True, exist_ok=True)
-        seen = _inode(self.file)
+        seen = damage.inode(self.file)
         try:
             return self._prepared()
         except StoreError as error:
@@ -108,20 +107,20 @@ class Database:
     def _set_aside(self, seen: int | None) -> str:
         """Rename the damaged file and what belongs to it, unless another process has just done so."""
         assert self.file is not None
-        if _inode(self.file) != seen:
-            return ""
-        aside = f"{self.file}.corrupt-{_now()}"
         with _mapped_os(self.file.parent):
-            for suffix in SUFFIXES:
-                if os.path.exists(f"{self.file}{suffix}"):
-                    os.rename(f"{self.file}{suffix}", f"{aside}{suffix}")
-        return f"The log {self.file.name} was damaged. It was set aside as {Path(aside).name}, and a new one was begun."
+            aside = damage.set_aside(self.file, seen)
+        if aside is None:
+            return ""
+        return (
+            f"The log of all runs, {self.file.name}, was damaged. It was set aside as {aside}, and a new one was begun:"
+            " the runs in the old one are not listed any more."
+        )
 
     def _back_up(self, version: int) -> None:
         """Copy a SQLite file before its schema changes; a database server has its own backups."""
         if self.file is None:
             return
-        target = Path(f"{self.file}.backup-schema-{version}-{_now()}")
+        target = Path(f"{self.file}.backup-schema-{version}-{damage.now()}")
         source, copy = sqlite3.connect(self.file), sqlite3.connect(target)
         try:
             source.backup(copy)
@@ -136,8 +135,12 @@ class Database:
     def _mapped(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
+        except (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
+            cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+            if isinstance(error, UnicodeDecodeError):
+                cause = damage.corrupt(damage.UNREADABLE)
+            if self.file and failures.is_damage(cause):
+                damage.suspect(self.file)
             raise self._translated(cause) from cause
 
     def _translated(self, error: BaseException | None) -> StoreError:
@@ -186,6 +189,7 @@ def _connected(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA fullfsync=ON")  # macOS: its fsync leaves data in the disk's own cache
 
 
 def _begin(connection: Connection) -> None:
@@ -202,14 +206,7 @@ def _check(engine: Engine, file: Path) -> None:
     with engine.connect() as connection:
         raw = _raw(connection)
         raw.execute("PRAGMA journal_mode=WAL")
-        if file.stat().st_size > CHECKED_BYTES:
-            raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            return
-        found = raw.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            error = sqlite3.DatabaseError(found)
-            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise error
+        damage.check(raw, file)
 
 
 @contextmanager
@@ -218,14 +215,3 @@ def _mapped_os(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise failures.from_os(error, folder) from error
-
-
-def _inode(file: Path) -> int | None:
-    try:
-        return file.stat().st_ino
-    except OSError:
-        return None
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")

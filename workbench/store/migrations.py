@@ -52,7 +52,16 @@ def runs_and_events(connection: Connection) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (runs_and_events,)
+def families(connection: Connection) -> None:
+    """Step 2: which run a run comes from, and how; the runs of one status in the order of the list."""
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN parent VARCHAR(64) NOT NULL DEFAULT ''")
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN relation VARCHAR(16) NOT NULL DEFAULT ''")
+    connection.exec_driver_sql("CREATE INDEX runs_by_parent ON runs (parent)")
+    connection.exec_driver_sql("DROP INDEX runs_by_status")
+    connection.exec_driver_sql("CREATE INDEX runs_by_status ON runs (status, created_at, id)")
+
+
+STEPS: tuple[Step, ...] = (runs_and_events, families)
 
 
 def version(connection: Connection) -> int:

@@ -16,10 +16,13 @@ from workbench.events import (
     ModelAnswered,
     ModelCalled,
     NodeFinished,
+    Paused,
+    Relation,
     Resumed,
     RunFinished,
+    RunStarted,
     ToolCalled,
-    from_json,
+    from_log,
     to_json,
 )
 from workbench.request import RunRequest
@@ -28,8 +31,9 @@ from workbench.store.owner import lives, owner
 from workbench.store.tables import events as events_table
 from workbench.store.tables import runs as runs_table
 
-RowStatus = Literal["running", "answered", "stopped", "limit", "failed", "interrupted"]
-STATUSES: tuple[RowStatus, ...] = ("running", "answered", "stopped", "limit", "failed", "interrupted")
+RowStatus = Literal["running", "paused", "answered", "stopped", "limit", "failed", "interrupted"]
+STATUSES: tuple[RowStatus, ...] = ("running", "paused", "answered", "stopped", "limit", "failed", "interrupted")
+DURABLE = NodeFinished | RunFinished | Resumed | Paused  # on the disk when `append` returns, even if the power fails
 
 KEPT = 20_000  # characters of question and answer in a run's row; the log has them whole
 SHORTEST_PREFIX = 4
@@ -40,7 +44,10 @@ BETWEEN = "\x1f"  # parts question from answer in what is searched
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run as the list shows it: `created_at` in ISO 8601, question and answer perhaps cut, its cost so far."""
+    """A run as the list shows it: `created_at` in ISO 8601, question and answer perhaps cut, its cost so far.
+
+    `parent` is the id of the run that it comes from, which may have been deleted since, and `relation` says how.
+    """
 
     id: str
     created_at: str
@@ -58,6 +65,8 @@ class RunRow:
     completion_tokens: int
     cached_tokens: int
     error_code: str
+    parent: str = ""
+    relation: Relation = ""
 
 
 _SHOWN = [runs_table.c[field.name] for field in fields(RunRow)]
@@ -75,8 +84,16 @@ class RunStore:
         self.notice = self.database.notice
         self._owner = owner()
 
-    def create(self, run_id: str, request: RunRequest, machine_title: str, created_at: str) -> None:
-        """Enter a run that begins now in this process."""
+    def create(
+        self,
+        run_id: str,
+        request: RunRequest,
+        machine_title: str,
+        created_at: str,
+        parent: str = "",
+        relation: Relation = "",
+    ) -> None:
+        """Enter a run that begins now in this process, by itself or as `relation` of the run `parent`."""
         row = {
             **dict.fromkeys(("calls", "tool_calls", "prompt_tokens", "completion_tokens", "cached_tokens"), 0),
             "id": run_id,
@@ -93,6 +110,8 @@ class RunStore:
             "error_code": "",
             "owner": self._owner,
             "touched": time.time(),
+            "parent": parent,
+            "relation": relation,
         }
         with self.database.write() as connection:
             try:
@@ -101,10 +120,14 @@ class RunStore:
                 raise StoreError(f"There is a run with the id {run_id} already.", "Start the run again.") from None
 
     def append(self, events: Sequence[AnyEvent]) -> None:
-        """Put events on the log in one transaction and keep their run's row current. Raises StoreError."""
+        """Put events on the log in one transaction and keep their run's row current.
+
+        What a run inherits comes in the same batch as its RunStarted. Raises StoreError, also when another process
+        has taken the run over.
+        """
         if not events:
             return
-        durable = any(isinstance(event, NodeFinished | RunFinished | Resumed) for event in events)
+        durable = any(isinstance(event, DURABLE) for event in events)
         ordered = sorted(events, key=lambda event: (event.run_id, event.seq))
         with self.database.write(durable=durable) as connection:
             for run_id, batch in groupby(ordered, key=lambda event: event.run_id):
@@ -113,13 +136,13 @@ class RunStore:
     def events(self, run_id: str, after: int = -1) -> list[AnyEvent]:
         """A run's events with a sequence number above `after`, in order; empty for an unknown run."""
         wanted = (
-            select(events_table.c.seq, events_table.c.payload)
+            select(events_table.c.seq, events_table.c.kind, events_table.c.payload)
             .where(events_table.c.run_id == _plain(run_id), events_table.c.seq > after)
             .order_by(events_table.c.seq)
         )
         with self.database.read() as connection:
             rows = connection.execute(wanted).all()
-        return [_decoded(run_id, row.seq, row.payload) for row in rows]
+        return [_decoded(run_id, row.seq, row.kind, row.payload) for row in rows]
 
     def run(self, run_id: str) -> RunRow:
         """The run of that id, or the only one whose id begins so (4 characters or more). Raises RunNotFound."""
@@ -149,6 +172,48 @@ class RunStore:
         wanted = _filtered(select(func.count()).select_from(runs_table), search, status, machine)
         with self.database.read() as connection:
             return connection.scalar(wanted) or 0
+
+    def family(self, run_id: str) -> list[RunRow]:
+        """The root of a run's tree of forks and every run that comes from it, oldest first. Raises RunNotFound.
+
+        A deleted run ends the chain: what came from it has no other root.
+        """
+        run_id, columns = _plain(run_id), runs_table.c
+        above = select(columns.id, columns.parent).where(columns.id == run_id).cte("above", recursive=True)
+        above = above.union(select(columns.id, columns.parent).join(above, columns.id == above.c.parent))
+        with self.database.read() as connection:
+            parents = {row.id: row.parent for row in connection.execute(select(above.c.id, above.c.parent))}
+            if not parents:
+                raise RunNotFound(f"There is no run {run_id}.")
+            root = next((name for name, parent in parents.items() if parent not in parents), run_id)
+            below = select(columns.id).where(columns.id == root).cte("below", recursive=True)
+            below = below.union(select(columns.id).join(below, columns.parent == below.c.id))
+            wanted = select(*_SHOWN).where(columns.id.in_(select(below.c.id)))
+            return [_row(row) for row in connection.execute(wanted.order_by(columns.created_at, columns.id))]
+
+    def claim(self, run_id: str) -> None:
+        """Take a run that is not running and has no answer for this process; of several that try, one succeeds.
+
+        Raises RunNotFound, and InvalidRequest when the run is running or answered.
+        """
+        run_id, columns = _plain(run_id), (runs_table.c.status, runs_table.c.owner, runs_table.c.touched)
+        with self.database.write() as connection:
+            row = connection.execute(select(*columns).where(runs_table.c.id == run_id).with_for_update()).first()
+            if row is None:
+                raise RunNotFound(f"There is no run {run_id}.")
+            if row.status == "running" and lives(row.owner, row.touched):
+                raise InvalidRequest(f"The run {run_id} is running already.", "Follow it, or stop it first.")
+            if row.status == "answered":
+                raise InvalidRequest(f"The run {run_id} has its answer already.", "Continue it with another question.")
+            taken = {"status": "running", "owner": self._owner, "touched": time.time()}
+            connection.execute(update(runs_table).where(runs_table.c.id == run_id).values(taken))
+
+    def release(self, run_ids: Iterable[str]) -> None:
+        """Mark those of the runs that are running in this process as interrupted."""
+        ours = (runs_table.c.status == "running", runs_table.c.owner == self._owner)
+        with self.database.write() as connection:
+            chosen = update(runs_table).where(runs_table.c.id.in_(list(run_ids)), *ours)
+            connection.execute(chosen.values(status="interrupted"))
 
     def delete(self, run_id: str) -> None:
         """Delete a run with its events. Raises RunNotFound, and InvalidRequest while it is running."""
@@ -185,9 +250,12 @@ class RunStore:
         self.database.close()
 
     def _append(self, connection: Connection, run_id: str, batch: list[AnyEvent]) -> None:
-        question = connection.scalar(select(runs_table.c.question).where(runs_table.c.id == run_id))
-        if question is None:
+        columns = (runs_table.c.question, runs_table.c.status, runs_table.c.owner)
+        run = connection.execute(select(*columns).where(runs_table.c.id == run_id).with_for_update()).first()
+        if run is None:
             raise RunNotFound(f"There is no run {run_id}.")
+        if run.status == "running" and run.owner != self._owner:
+            raise StoreError(f"Another process has taken the run {run_id} over.", "Follow it there.")
         rows = [
             {"run_id": run_id, "seq": event.seq, "kind": event.kind[:64], "at": event.at, "payload": to_json(event)}
             for event in batch
@@ -197,25 +265,34 @@ class RunStore:
         except IntegrityError:
             numbers = f"{batch[0].seq} to {batch[-1].seq}"
             raise StoreError(f"Events {numbers} of run {run_id} are on the log already, in whole or in part.") from None
-        values = {"touched": time.time(), **_progress(batch), **self._turns(batch, question)}
+        own = _own(batch)
+        values = {"touched": time.time(), "seconds": batch[-1].at, **_progress(own), **self._turns(own, run.question)}
         connection.execute(update(runs_table).where(runs_table.c.id == run_id).values(values))
 
     def _turns(self, batch: Iterable[AnyEvent], question: str) -> dict[str, Any]:
-        """What the run's end, or its going on after one, changes in its row."""
+        """What the run's end or pause, or its going on after one, changes in its row."""
         values: dict[str, Any] = {}
         for event in batch:
-            if isinstance(event, Resumed):
-                values = {"status": "running", "owner": self._owner, "error_code": ""}
-            elif isinstance(event, RunFinished):
-                values = _end(event, question)
+            match event:
+                case Resumed():
+                    values |= {"status": "running", "owner": self._owner, "error_code": ""}
+                case Paused():
+                    values |= {"status": "paused", "owner": ""}
+                case RunFinished():
+                    values |= _end(event, question)
         return values
+
+
+def _own(batch: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
+    """The batch without what the run inherits from its parent: that cost this run nothing and ended another."""
+    inherited = next((event.inherited for event in batch if isinstance(event, RunStarted)), 0)
+    return [event for event in batch if event.seq > inherited] if inherited else batch
 
 
 def _progress(batch: Sequence[AnyEvent]) -> dict[str, Any]:
     """What a batch adds to the run's totals."""
     columns, answers = runs_table.c, [event for event in batch if isinstance(event, ModelAnswered)]
     return {
-        "seconds": batch[-1].at,
         "calls": columns.calls + sum(isinstance(event, ModelCalled) for event in batch),
         "tool_calls": columns.tool_calls + sum(isinstance(event, ToolCalled) for event in batch),
         "prompt_tokens": columns.prompt_tokens + sum(answer.prompt_tokens or 0 for answer in answers),
@@ -248,9 +325,9 @@ def _row(row: Row[Any]) -> RunRow:
     return RunRow(**row._mapping)
 
 
-def _decoded(run_id: str, seq: int, payload: str) -> AnyEvent:
+def _decoded(run_id: str, seq: int, kind: str, payload: str) -> AnyEvent:
     try:
-        return from_json(payload)
+        return from_log(kind, payload)
     except ValueError as error:
         raise StoreError(
             f"Event {seq} of run {run_id} cannot be read: {str(error).splitlines()[0]}",

@@ -34,8 +34,11 @@ runs = Table(
     Column("error_code", String(64), nullable=False),
     Column("owner", String(300), nullable=False),  # host:pid:start of the process that runs it
     Column("touched", Float, nullable=False),  # Unix time of the last write
+    Column("parent", String(64), nullable=False, server_default=""),  # the run that it comes from, perhaps deleted
+    Column("relation", String(16), nullable=False, server_default=""),  # fork, continue or reproduce
     Index("runs_by_time", "created_at", "id"),
-    Index("runs_by_status", "status"),
+    Index("runs_by_status", "status", "created_at", "id"),
+    Index("runs_by_parent", "parent"),
 )
 
 events = Table(
