@@ -3,8 +3,10 @@
 import ast
 import re
 import socket
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from itertools import pairwise
 from pathlib import Path
 from string import Template
@@ -78,6 +80,36 @@ def test_every_locked_package_has_a_version_and_hashes() -> None:
 
 def test_the_lock_names_no_host_and_no_path() -> None:
     assert not re.search(r"://|index-url|find-links|^-|/[a-z]+/", LOCK, re.MULTILINE)
+
+
+def imported(path: Path) -> set[str]:
+    """The packages that a file imports from, neither Python's own nor ours."""
+    ours = {folder.name for folder in CHECKOUT.iterdir()} | {"app"}
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names - ours - set(sys.stdlib_module_names)
+
+
+def test_what_is_imported_is_declared_and_not_had_by_chance() -> None:
+    runtime = {package(requirement) for requirement in PROJECT["project"]["dependencies"]}
+    all_ = runtime | {package(requirement) for requirement in PROJECT["dependency-groups"]["dev"]}
+    providers = packages_distributions()
+    undeclared: dict[str, set[str]] = {}
+    for path in CODE:
+        shipped = path.relative_to(CHECKOUT).parts[0] in ("agents", "workbench", "pages", "app.py")
+        for name in imported(path):
+            known_as = {package(distribution) for distribution in (*providers.get(name, ()), name)}
+            if not known_as & (runtime if shipped else all_):
+                undeclared.setdefault(name, set()).add(name_of(path))
+    assert undeclared == {}
+
+
+def test_time_zones_come_along_where_the_system_has_none() -> None:
+    assert any(package(requirement) == "tzdata" for requirement in PROJECT["project"]["dependencies"])
 
 
 def test_the_version_is_the_same_everywhere() -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.runs import finish, request, scripted_engine, verdict
 from workbench.errors import InvalidRequest
+from workbench.events import to_json
 from workbench.settings import CHECKOUT, DEFAULT_MODEL, Settings, load
 
 
@@ -50,6 +52,18 @@ def test_a_tilde_means_the_home_folder_in_every_path() -> None:
 def test_models_and_log_may_lie_elsewhere() -> None:
     settings = load({"WORKBENCH_MODELS": "/models", "WORKBENCH_DATABASE_URL": "postgresql://host/runs"}, None)
     assert (settings.models_path, settings.store_url) == (Path("/models"), "postgresql://host/runs")
+
+
+@pytest.mark.parametrize("name", ["what? #1, 100%41 + more", "%3F", "a?mode=memory", "#", "é %"])
+def test_a_run_is_kept_in_a_home_of_any_name(tmp_path: Path, name: str) -> None:
+    settings = load({"WORKBENCH_HOME": str(tmp_path / name)}, None)
+    with scripted_engine(settings, ["Draft.", verdict("accept", 9)]) as engine:
+        run_id = engine.submit(request("reflection"))
+        events, _ = finish(engine, run_id)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert {"runs.db", "checkpoints.db"} <= {path.name for path in settings.home.iterdir()}
+    with scripted_engine(settings, []) as again:
+        assert [to_json(event) for event in again.store.events(run_id)] == [to_json(event) for event in events]
 
 
 @pytest.mark.parametrize(

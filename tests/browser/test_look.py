@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.app_server import AppServer
+from tests.browser.driving import ESSAY, ask, button, choose, wait_for_answer
 from tests.conftest import clean_environment
 from tests.ui import samples
 
@@ -95,6 +96,54 @@ def test_nothing_scrolls_sideways_on_a_phone(opened: Callable[..., Any], gallery
         turn_to(page, gallery, sample)
         assert page.get_by_test_id("stMain").evaluate(too_wide) <= 0, sample
         assert page.locator(".wb-card").evaluate_all(f"cards => cards.map({too_wide}).every(n => n <= 0)"), sample
+
+
+def test_an_edge_is_found_by_the_mouse_and_by_a_screen_reader(opened: Callable[..., Any]):
+    page = opened("reflection_live")
+    edge = page.get_by_role("img", name="critique to end, not taken")
+    found = edge.evaluate(
+        """edge => {
+            const line = edge.querySelector('path:not([class])'), screen = line.getScreenCTM()
+            const at = [...Array(20).keys()].map(n => line.getPointAtLength(line.getTotalLength() * (n + .5) / 20))
+            return at.map(p => p.matrixTransform(screen)).filter(
+                p => document.elementFromPoint(p.x + 2, p.y + 2)?.closest('.wb-edge') === edge).length
+        }"""
+    )
+    assert found >= 18  # of 20 places beside a dashed line; at its ends it may meet another
+
+
+# Stop's colours at rest and under the mouse.
+RUST = {"light": ["rgb(180, 83, 26)", "rgb(150, 67, 15)"], "dark": ["rgb(232, 147, 90)", "rgb(240, 168, 119)"]}
+
+
+@pytest.mark.parametrize("theme", list(RUST))
+def test_stop_stays_rust_under_the_mouse_in_focus_and_when_pressed(tab: Callable[..., Any], theme: str):
+    page = tab(color_scheme=theme, reduced_motion="reduce")
+    choose(page, "Reflection")
+    ask(page, ESSAY)
+    stop = button(page, "Stop")
+    stop.wait_for()
+    at_rest, near = RUST[theme]
+
+    def is_filled_with(colour: str) -> None:
+        page.wait_for_function(
+            "([button, colour]) => getComputedStyle(button).backgroundColor === colour",
+            arg=[stop.element_handle(), colour],
+        )
+
+    is_filled_with(at_rest)
+    stop.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert stop.evaluate("e => e.matches(':focus-visible')")
+    is_filled_with(at_rest)
+    stop.hover()
+    is_filled_with(near)
+    page.mouse.down()
+    assert stop.evaluate("e => e.matches(':active')")
+    is_filled_with(near)
+    page.mouse.up()
+    assert "Stopped" in wait_for_answer(page).inner_text()
 
 
 def test_labels_stay_within_the_diagram_s_frame(opened: Callable[..., Any], gallery: Gallery):

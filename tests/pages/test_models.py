@@ -1,12 +1,18 @@
 """The models page as a person meets it, without a browser."""
 
-from collections.abc import Callable
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.backends.test_fetch import CONTENT, Publisher
 from tests.pages.driving import html
+from workbench import terminal
 from workbench.backends import fetch
 from workbench.settings import DEFAULT_MODEL
 
@@ -48,6 +54,43 @@ def test_a_download_that_failed_says_why_and_can_be_tried_again(
     assert "could not be fetched" in at.error[0].value
     assert at.button(key=f"fetch-embedded-{DEFAULT_MODEL}").label == "Fetch"
     assert not at.exception
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
+    """The default model as a small file at a slow publisher on loopback."""
+    publisher = Publisher()
+    publisher.pause = 0.05
+    thread = threading.Thread(target=publisher.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    pin = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest(), "sources": (publisher.address,)}
+    default = next(model for model in fetch.MODELS if model.name == DEFAULT_MODEL)
+    monkeypatch.setattr(fetch, "MODELS", (replace(default, **pin),))
+    yield publisher
+    publisher.shutdown()
+    publisher.server_close()
+    thread.join()
+
+
+def test_the_first_start_fetches_the_default_model_and_says_so_in_the_terminal(
+    app: App,
+    published: Publisher,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(terminal, "AT_ONCE", 0.01)
+    monkeypatch.setattr(terminal, "LOOK_SECONDS", 0.05)
+    at = app(WORKBENCH_BACKEND="embedded", WORKBENCH_MODELS=str(tmp_path / "models"))
+    assert not at.exception
+    said, until = "", time.monotonic() + 30
+    while f"The model {DEFAULT_MODEL} is there and checked.\n" not in said:
+        assert time.monotonic() < until, said
+        time.sleep(0.05)
+        said += capsys.readouterr().err
+    assert f"Fetching {DEFAULT_MODEL}: " in said and "of 1 MB from 127.0.0.1" in said
+    assert "\x1b" not in said and "\r" not in said
+    assert published.asked == [None]
 
 
 def test_a_model_is_chosen_for_the_bench(app: App):

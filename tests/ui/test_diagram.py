@@ -3,6 +3,7 @@ import itertools
 import random
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 
 import pytest
 
@@ -163,7 +164,42 @@ def test_it_says_what_it_is_to_those_who_do_not_see_it():
     svg = parse(diagram_svg(samples.reflection_live())).find("svg")
     assert svg is not None and svg.get("role") == "group" and "now at critique" in (svg.get("aria-label") or "")
     before = parse(graph_svg(samples.REFLECTION)).find("svg")
-    assert before is not None and before.get("role") == "img" and before.findtext("title") == "State machine"
+    assert before is not None and before.get("role") == "group" and before.findtext("title") == "State machine"
+
+
+@pytest.mark.parametrize("sample", list(samples.SAMPLES.values()), ids=list(samples.SAMPLES))
+def test_every_edge_says_where_it_leads_and_how_often_it_was_taken(sample: Callable[[], RunView]):
+    view = sample()
+    assert view.started is not None
+    assert named_edges(diagram_svg(view)) == named_edges_of(view.started.graph, view.edge_counts)
+
+
+def test_before_a_run_every_edge_says_that_it_was_not_taken():
+    assert named_edges(graph_svg(samples.REFLECTION)) == [
+        "critique to end, not taken",
+        "critique to generate, not taken",
+        "generate to critique, not taken",
+        "generate to end, not taken",
+        "start to generate, not taken",
+    ]
+
+
+def named_edges(svg: str) -> list[str]:
+    """The edges' names as a screen reader reads them and the mouse shows them, without the routers' reasons."""
+    groups = [g for g in parse(svg).iter("g") if (g.get("class") or "").startswith("wb-edge ")]
+    assert all(g.get("role") == "img" and g.get("aria-label") == g.findtext("title") for g in groups)
+    return sorted((g.get("aria-label") or "").partition(":")[0] for g in groups)
+
+
+def named_edges_of(graph: Graph, counts: dict[tuple[str, str], int]) -> list[str]:
+    words = {"__start__": "start", "__end__": "end"}
+    said = {0: "not taken", 1: "taken 1 time"}
+    found = []
+    for edge in graph.edges:
+        source, target = (words.get(name, name.replace("_", " ")) for name in (edge.source, edge.target))
+        taken = counts.get((edge.source, edge.target), 0)
+        found.append(f"{source} to {target}, {said.get(taken, f'taken {taken} times')}")
+    return sorted(found)
 
 
 def test_no_graph_draws_nothing():

@@ -159,10 +159,11 @@ def ensure(name: str, settings: Settings, progress: Callable[[Progress], None] |
 
 
 class Downloads:
-    """The downloads of one folder: each model at most once at a time."""
+    """The downloads of one folder: each model at most once at a time. `begun` is called with each as it begins."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.begun: Callable[[Download], object] = lambda download: None
         self._lock = threading.Lock()
         self._downloads: dict[str, Download] = {}
 
@@ -177,6 +178,7 @@ class Downloads:
             if current is None or current.future.done():
                 current = self._downloads[name] = Download(model, self.folder)
                 current.begin()
+                self.begun(current)
             return current
 
     def get(self, name: str) -> "Download | None":

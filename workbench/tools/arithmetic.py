@@ -13,6 +13,7 @@ MAX_DIGITS = 2_000  # of a number
 MAX_BITS = MAX_DIGITS / math.log10(2)
 MAX_DEPTH = 60  # of brackets and operators
 MAX_PLACES = 50  # to round to
+MAX_MODULAR = 700  # digits of an exponent and a modulus: a whole expression of such powers takes less than a second
 
 Number = int | Fraction | float
 Value = Number | bool
@@ -115,11 +116,11 @@ class _Function(NamedTuple):
     def expected(self) -> str:
         if self.least == self.most:
             return f"{self.least} argument{'s' if self.least > 1 else ''}"
-        return f"{self.least} or more arguments" if self.most > 2 else f"{self.least} or {self.most} arguments"
+        return f"{self.least} or {'more' if self.most > self.least + 1 else self.most} arguments"
 
 
-def _too_large() -> ToolError:
-    return ToolError(f"The result has more than {MAX_DIGITS:,} digits. Use smaller numbers, or logarithms: log10(x).")
+def _too_large(instead: str = "Use smaller numbers, or logarithms: log10(x).") -> ToolError:
+    return ToolError(f"The result has more than {MAX_DIGITS:,} digits. {instead}")
 
 
 def _too_deep() -> ToolError:
@@ -162,7 +163,7 @@ def _power(base: Number, exponent: Number) -> Number:
         fraction = Fraction(base)
         largest = max(abs(fraction.numerator), fraction.denominator)
         if abs(exponent) * math.log2(largest or 1) > MAX_BITS:
-            raise _too_large()
+            raise _too_large("Use smaller numbers; for the remainder of a power write pow(7, 83, 1000).")
         return fraction**exponent
     if exponent == Fraction(1, 2):
         return _sqrt(base)
@@ -170,6 +171,22 @@ def _power(base: Number, exponent: Number) -> Number:
         raise ToolError("A negative number has no real power with a broken exponent. Check the sign.")
     power = float(base) ** float(exponent)
     return float(power)
+
+
+def _pow(base: Number, exponent: Number, modulus: Number | None = None) -> Number:
+    """A power, or with a modulus its remainder; a negative exponent counts from the base's modular inverse."""
+    if modulus is None:
+        return _power(base, exponent)
+    whole, times, divisor = (_whole(value, "pow with a modulus") for value in (base, exponent, modulus))
+    if max(abs(times), abs(divisor)) >= 10**MAX_MODULAR:
+        raise ToolError(f"pow with a modulus takes numbers of at most {MAX_MODULAR:,} digits. Use smaller ones.")
+    if divisor < 1:
+        raise ToolError("The modulus, the last number of pow, must be 1 or more. Check its sign.")
+    if times < 0 and math.gcd(whole, divisor) != 1:
+        raise ToolError(
+            "A negative exponent needs a base without a common factor with the modulus. Check them: pow(3, -1, 7)."
+        )
+    return pow(whole, times, divisor)
 
 
 def _sqrt(value: Number) -> Number:
@@ -309,7 +326,7 @@ _FUNCTIONS: Mapping[str, _Function] = {
     "max": _Function(lambda *values: max(values), 1, _ANY),
     "sum": _Function(lambda *values: sum(values), 1, _ANY),
     "mean": _Function(lambda *values: _divide(sum(values), len(values)), 1, _ANY),
-    "pow": _Function(_power, 2, 2),
+    "pow": _Function(_pow, 2, 3),
     "exp": _Function(lambda value: 1 if value == 0 else math.exp(value), 1, 1),
     "log": _Function(_logarithm, 1, 2),
     "ln": _Function(_logarithm, 1, 1),

@@ -36,9 +36,8 @@ def _draw(graph: Graph, view: RunView) -> str:
     labels = "".join(_label(layout.routes[way], way in view.edge_counts) for way in ways)
     nodes = "".join(_node(graph, view, name, layout.boxes[name]) for name in layout.names)
     size = f'viewBox="0 0 {WIDTH:.0f} {layout.height:.0f}" width="{WIDTH:.0f}"'
-    role = "group" if "<a " in nodes else "img"  # an img would hide its links from a screen reader
-    return (
-        f'<div class="wb-diagram"><svg {size} role="{role}" aria-label="{_summary(view)}">'
+    return (  # a group, since an img would hide the names of nodes and edges from a screen reader
+        f'<div class="wb-diagram"><svg {size} role="group" aria-label="{_summary(view)}">'
         f"<title>{_summary(view)}</title>{edges}{labels}{nodes}</svg></div>"
     )
 
@@ -72,9 +71,10 @@ def _edge(graph: Graph, view: RunView, way: Way, route: Route, decision: Decisio
     times = f", taken {taken} time{'s' if taken != 1 else ''}" if taken else ", not taken"
     why = f": {decision.reason}" if decision else ""
     title = escape(f"{_words(way[0])} to {_words(way[1])}{times}{why}".replace("\n", " "))
-    kind = "wb-taken" if taken else "wb-untaken"
-    return (
-        f'<g class="wb-edge {kind} wb-{role}"><title>{title}</title><path d="{_path(route.points)}"></path>'
+    kind, line = "wb-taken" if taken else "wb-untaken", _path(route.points)
+    return (  # the unseen wide line lets the mouse find a thin or dashed one, and with it the name
+        f'<g class="wb-edge {kind} wb-{role}" role="img" aria-label="{title}"><title>{title}</title>'
+        f'<path class="wb-reach" d="{line}"></path><path d="{line}"></path>'
         f'<path class="wb-head" d="{_arrow(*route.points[-2:])}"></path></g>'
     )
 

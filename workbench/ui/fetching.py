@@ -1,4 +1,4 @@
-"""The download of the embedded engine's models on a page: a bar that follows it, start and cancel."""
+"""The download of the embedded engine's models: a bar on the page, lines in the app's terminal, start and cancel."""
 
 from typing import cast
 
@@ -6,6 +6,7 @@ import streamlit as st
 
 from workbench.backends.embedded import EmbeddedBackend
 from workbench.backends.fetch import Download, Downloads, Progress, pinned
+from workbench.terminal import follow_download
 from workbench.ui import frame, session
 
 LOOK_SECONDS = 1.0
@@ -13,8 +14,13 @@ UNDER_WAY = ("waiting", "fetching", "checking")
 
 
 def downloads() -> Downloads:
-    """The embedded backend's downloads, shared by all sessions and with the calls that wait for a model."""
-    return cast(EmbeddedBackend, session.engine().backend("embedded")).downloads
+    """The embedded backend's downloads, shared by all sessions and with the calls that wait for a model.
+
+    The terminal that the app was started in shows them too.
+    """
+    shared = cast(EmbeddedBackend, session.engine().backend("embedded")).downloads
+    shared.begun = follow_download
+    return shared
 
 
 def start(name: str) -> None:
