@@ -8,12 +8,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from agents import catalogue
 from agents.contract import Machine
+from workbench.engine import last_request
 from workbench.errors import RunNotFound, WorkbenchError
 from workbench.events import Graph, RunStarted, RunView
 from workbench.recorder import graph_of
-from workbench.request import ModelSettings
+from workbench.request import Limits, ModelSettings
 from workbench.store.runs import RunRow
 from workbench.ui import cards, diagram, documents, export, forms, frame, live, metrics, scroll, session, start
+
+LIMITS = Limits().model_dump()
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def adopt(row: RunRow) -> None:
         machine = catalogue.load(row.machine)
         session.put(session.QUESTION, first.request["question"])
         forms.fill(machine.options, session.option_prefix(machine.name), first.request["options"])
+        forms.fill(Limits, session.LIMITS, last_request([first]).limits.model_dump())
 
 
 def choose_machine() -> Machine:
@@ -117,7 +121,8 @@ def lay_out(machine: Machine) -> Places:
 def draw_settings(machine: Machine) -> None:
     """The chips of what is chosen; behind them the machine's options, the model's settings, the documents."""
     options, settings = chosen_options(machine), forms.read(ModelSettings, session.SETTINGS)
-    words = [*forms.chips(options), *forms.setting_chips(settings, machine.temperature)]
+    limits = {name: value for name, value in forms.read(Limits, session.LIMITS).items() if value != LIMITS[name]}
+    words = [*forms.chips(options), *forms.setting_chips(settings, machine.temperature), *forms.limit_chips(limits)]
     opened_by = st.expander(forms.chip_markdown(words), key="settings", type="compact")
     with opened_by, st.container(key="settings-panel"):
         st.markdown(f"**{machine.title}**")
@@ -125,6 +130,8 @@ def draw_settings(machine: Machine) -> None:
         st.markdown("**Model settings**")
         empty = {"temperature": f"{machine.temperature:g}, the machine's own", "seed": "drawn anew for each run"}
         forms.draw(ModelSettings, session.SETTINGS, empty)
+        st.markdown("**Limits of the run**")
+        forms.draw(Limits, session.LIMITS, dict.fromkeys(Limits.model_fields, "no limit"))
         if "tools" in machine.options.model_fields:
             documents.draw()
 
@@ -186,6 +193,8 @@ def show_answer(view: RunView, run_id: str, places: Places) -> None:
     with places.answer.container(key="answer-place"):
         st.html(cards.answer_html(view))
         with st.container(horizontal=True, key="take-away"):
+            if view.status != "answered" and session.engine().can_resume(run_id):
+                st.button("Resume", key="resume", type="primary", on_click=resume, args=(run_id,))
             if view.finished and view.finished.answer:
                 export.copy_button(view.finished.answer, key=f"copy-{run_id}")
             st.download_button(
@@ -212,7 +221,8 @@ def ask() -> None:
     machine = catalogue.load(session.recall(session.MACHINE, catalogue.MACHINES[0]))
     try:
         settings = forms.read(ModelSettings, session.SETTINGS)
-        run_id = session.engine().submit(session.request(machine.name, chosen_options(machine), settings))
+        limits = forms.read(Limits, session.LIMITS)
+        run_id = session.engine().submit(session.request(machine.name, chosen_options(machine), settings, limits))
     except ValidationError as error:
         session.put(session.PROBLEM, session.Problem(forms.sentence(error)))
     except WorkbenchError as error:
@@ -220,6 +230,19 @@ def ask() -> None:
     else:
         session.open_run(run_id)
         session.put(session.ADOPTED, run_id)
+
+
+def resume(run_id: str) -> None:
+    """Go on from the last finished step, within the limits that the form holds now."""
+    try:
+        session.engine().resume(run_id, Limits.model_validate(forms.read(Limits, session.LIMITS)))
+    except ValidationError as error:
+        session.put(session.PROBLEM, session.Problem(forms.sentence(error)))
+    except WorkbenchError as error:
+        session.put(session.PROBLEM, session.Problem(error.message, error.hint))
+    else:
+        session.open_run(run_id)
+        session.put(session.STOPPING, None)
 
 
 def stop(run_id: str) -> None:

@@ -254,7 +254,7 @@ def test_a_damaged_log_is_set_aside_and_said(script: Script, terminal: Terminal,
     (tmp_path / "runs.db").write_bytes(b"no database " * 1000)
     code, _, err = terminal("run", "react", "What is 6 times 7?")
     assert code == 0
-    assert "set aside as runs.db.corrupt-" in err
+    assert "It was set aside as " in err and "runs.db.corrupt-" in err
 
 
 # --- stopping ---
@@ -323,7 +323,7 @@ def test_a_killed_run_is_interrupted_and_keeps_what_it_had(script: Script, termi
     assert "ended before this run did" in out
 
 
-def test_a_reader_that_goes_away_stops_the_run_without_complaint(script: Script, store: RunStore) -> None:
+def test_a_reader_that_goes_away_interrupts_the_run_without_complaint(script: Script, store: RunStore) -> None:
     script(SLOW, speed=200)
     with started_process("run", "reflection", "Write.", "--json") as running:
         read_until(running.stdout, '"delta"')  # type: ignore[arg-type]
@@ -333,7 +333,23 @@ def test_a_reader_that_goes_away_stops_the_run_without_complaint(script: Script,
         err = running.stderr.read()
         assert running.wait(30) == 141
     assert err == ""
-    assert store.runs()[0].status == "stopped"
+    assert store.runs()[0].status == "interrupted"
+
+
+def test_a_run_at_its_limit_is_resumed_with_a_wider_one(script: Script, terminal: Terminal, store: RunStore) -> None:
+    script(THINKING)
+    code, out, err = terminal("run", "stepwise", "What is 6 times 7?", "--limit-steps", "2")
+    assert code == 4 and "2 steps were taken" in err and out.endswith("── Best so far ──\nThat is 42.\n")
+    run_id = store.runs()[0].id
+    before = len(store.events(run_id))
+    script(THINKING[2:])
+    code, out, _ = terminal("runs", "resume", run_id, "--limit-steps", "9", "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and lines[0]["kind"] == "resumed" and lines[0]["seq"] == before
+    assert lines[-1]["kind"] == "run_finished" and lines[-1]["answer"] == "It is 42."
+    code, _, err = terminal("runs", "resume", run_id)
+    assert code == 2 and "has come to its end" in err
+    assert "--limit-steps cannot be 0" in terminal("runs", "resume", run_id, "--limit-steps", "0")[2]
 
 
 # --- runs ---

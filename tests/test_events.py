@@ -93,7 +93,7 @@ FIELDS: dict[type[Any], dict[str, Any]] = {
     Decision: {"node": "judge", "edge": "think", "reason": "revise"},
     Retried: {"call_id": "c1", "error": OOPS, "attempt": 2},
     Paused: {"node": "judge", "reason": "asks"},
-    Resumed: {"node": "judge", "changed": {"draft": "new"}},
+    Resumed: {"node": "judge", "limits": {"steps": 9}, "resumed_at": "2026-11-23T12:00:00+00:00"},
     Warned: {"code": "w", "message": "Careful.", "hint": "Slow down."},
     RunFinished: {"status": "answered", "answer": "42", "totals": Totals(calls=1, seconds=2.0)},
 }

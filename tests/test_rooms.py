@@ -13,7 +13,7 @@ LEAVES = ("workbench.errors", "workbench.events", "workbench.request", "workbenc
 STORE = (*LEAVES, "workbench.store")
 TOOLS = (*LEAVES, "workbench.tools", "workbench.backends.base")
 ENGINE = (*LEAVES, "agents", "workbench.backends", "workbench.tools", "workbench.store")
-AROUND_THE_ENGINE = ("bench", "structured", "recorder", "engine", "log", "prompts", "retry", "slots")
+AROUND_THE_ENGINE = ("bench", "structured", "recorder", "engine", "log", "prompts", "retry", "slots", "journal")
 SEEN = (*LEAVES, "agents", "workbench.engine", "workbench.prompts", "workbench.recorder.graph_of", "workbench.store")
 SEEN += (
     "workbench.backends.base",
@@ -41,7 +41,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         f"workbench/{name}.py": (*ENGINE, *(f"workbench.{other}" for other in AROUND_THE_ENGINE if other != "engine"))
         for name in AROUND_THE_ENGINE
     },
-    "workbench/ui/fetching.py": (*PAGES, "workbench.backends.embedded"),  # shows that backend's own download
+    # Shows that backend's own download, on the page and in the terminal.
+    "workbench/ui/fetching.py": (*PAGES, "workbench.backends.embedded", "workbench.terminal.follow_download"),
     "workbench/ui/": PAGES,
     **{f"workbench/{name}.py": TERMINAL for name in ("cli", "doctor", "terminal")},
     "workbench/__main__.py": ("workbench.cli",),

@@ -196,7 +196,7 @@ def test_a_cut_answer_says_so() -> None:
 def test_the_end_says_how_it_ended_and_what_it_cost(status: str, words: str) -> None:
     error = ErrorInfo(code="x", message="It broke.", hint="Mend it.") if status == "failed" else None
     out, err = drawn((RunFinished, {"status": status, "reason": "Because.", "error": error, "answer": "42"}))
-    assert out == "\n── Answer ──\n42\n"
+    assert out == f"\n── {'Answer' if status == 'answered' else 'Best so far'} ──\n42\n"
     assert err.startswith(f"{words} after 2.0 s, 1 calls, 0 tokens written. Because.\n")
     assert err.endswith("It broke.\nMend it.\n") == (status == "failed")
 

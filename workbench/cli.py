@@ -25,7 +25,7 @@ from workbench.backends import fetch, registry
 from workbench.backends.base import Backend, BackendStatus, ModelInfo
 from workbench.errors import InvalidRequest, StoreError, WorkbenchError
 from workbench.events import AnyEvent, RunFinished, to_json
-from workbench.request import RunRequest
+from workbench.request import Limits, RunRequest
 from workbench.settings import Settings, load
 from workbench.store import checkpoints
 from workbench.store.runs import STATUSES, RunRow, RunStore
@@ -85,8 +85,24 @@ def _run_parser(run: argparse.ArgumentParser) -> None:
     run.add_argument("--top-p", type=float)
     run.add_argument("--max-tokens", type=int, help="tokens that one answer may have")
     run.add_argument("--context-window", type=int, help="tokens of prompt and answer together")
+    _limit_flags(run)
     run.add_argument("--json", action="store_true", help="write the run's events, one a line")
     run.set_defaults(do=run_machine)
+
+
+def _limit_flags(command: argparse.ArgumentParser) -> None:
+    """Where the run ends as `limit`."""
+    for name, field in Limits.model_fields.items():
+        kind = float if name == "seconds" else int
+        command.add_argument(f"--limit-{name.replace('_', '-')}", type=kind, metavar="N", help=field.description)
+
+
+def read_limits(arguments: argparse.Namespace, base: Limits) -> Limits:
+    """The limits with what the command line says in their place. Raises pydantic.ValidationError."""
+    given = {name: getattr(arguments, f"limit_{name}") for name in Limits.model_fields}
+    return Limits.model_validate(
+        base.model_dump() | {name: value for name, value in given.items() if value is not None}
+    )
 
 
 def _runs_parsers(runs: argparse.ArgumentParser) -> None:
@@ -103,10 +119,14 @@ def _runs_parsers(runs: argparse.ArgumentParser) -> None:
     export = commands.add_parser("export", help="a run's events, one JSON object a line")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
     export.set_defaults(do=export_run)
+    resume = commands.add_parser("resume", help="go on with a run from its last finished step", epilog=EPILOGUE)
+    _limit_flags(resume)
+    resume.add_argument("--json", action="store_true", help="write the events from here on, one a line")
+    resume.set_defaults(do=resume_run)
     delete = commands.add_parser("delete", help="delete a run for good")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.set_defaults(do=delete_run)
-    for command in (show, export, delete):
+    for command in (show, export, resume, delete):
         command.add_argument("id", help="the run's id, or its first 4 characters or more")
 
 
@@ -147,6 +167,28 @@ def run_machine(arguments: argparse.Namespace, settings: Settings) -> int:
         engine.close()
 
 
+def resume_run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Go on with a run and follow it to its end."""
+    from workbench.engine import Engine, last_request
+
+    engine = Engine(settings)
+    try:
+        if engine.store.notice:
+            print(engine.store.notice, file=sys.stderr)
+        run_id = engine.store.run(arguments.id).id
+        events = engine.store.events(run_id)
+        limits = read_limits(arguments, last_request(events).limits)
+        engine.resume(run_id, limits)
+        with _stoppable(lambda: engine.stop(run_id)):
+            return _follow(engine.follow(run_id, events[-1].seq if arguments.json else -1), as_json=arguments.json)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        flag = str(problem["loc"][-1]).replace("_", "-")
+        raise InvalidRequest(f"--limit-{flag} cannot be {problem['input']}: {problem['msg']}.") from None
+    finally:
+        engine.close()
+
+
 def read_request(arguments: argparse.Namespace, settings: Settings) -> RunRequest:
     """What the command line asks for. Raises InvalidRequest."""
     wanted = {
@@ -161,6 +203,7 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> RunReques
                 "model": arguments.model,
                 "options": read_options(arguments.machine, arguments.option),
                 "settings": {name: value for name, value in wanted.items() if value is not None},
+                "limits": read_limits(arguments, Limits()),
             }
         )
     except ValidationError as error:
@@ -314,7 +357,7 @@ def show_run(arguments: argparse.Namespace, settings: Settings) -> int:
     if ending is not None and ending.error is not None:
         print(harmless(f"\n{ending.error.message}\n{ending.error.hint}".rstrip()))
     if row.status == "interrupted":
-        print("\nThe program ended before this run did. What it had written is above.")
+        print(f"\nThe program ended before this run did. To go on: python -m workbench runs resume {row.id}")
     return 0
 
 

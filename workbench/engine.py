@@ -6,12 +6,11 @@ import logging
 import os
 import random
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from pydantic import ValidationError
 
 from agents import catalogue
@@ -19,12 +18,14 @@ from agents.contract import Machine, Options
 from workbench import __version__, prompts
 from workbench.backends import registry as backend_registry
 from workbench.backends.base import Backend, ModelInfo
-from workbench.bench import RunBench, error_info
+from workbench.bench import LimitReached, RunBench, error_info
 from workbench.errors import InvalidRequest, StoreError, WorkbenchError
-from workbench.events import AnyEvent, ErrorInfo, RunFinished, RunStarted, Totals
+from workbench.events import AnyEvent, Card, ErrorInfo, Resumed, RunFinished, RunStarted, RunView, Warned
+from workbench.journal import Journal
 from workbench.log import RunLog
+from workbench.prompts import Prompt
 from workbench.recorder import Recorder, graph_of
-from workbench.request import RunRequest
+from workbench.request import Limits, RunRequest
 from workbench.settings import Settings
 from workbench.slots import Slots
 from workbench.store import checkpoints
@@ -50,7 +51,8 @@ class Engine:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._backends: dict[str, Backend] = dict(backends or {})
         self._slots: dict[str, Slots] = {}
-        self._saver: AsyncSqliteSaver | None = None
+        self._saver: checkpoints.OrderedSaver | None = None
+        self._closing = False
         self._opening = asyncio.Lock()
         self._guard = threading.RLock()
         self._loop = asyncio.new_event_loop()
@@ -64,10 +66,35 @@ class Engine:
         request = self._resolved(machine, options, request)
         run_id = uuid4().hex[:12]
         self.store.create(run_id, request, machine.title, _now())
-        log = RunLog(run_id, self.store.append)
-        self._logs[run_id] = log
-        self._loop.call_soon_threadsafe(self._start, log, machine, options, request)
+        self._launch(RunLog(run_id, self.store.append), machine, options, request)
         return run_id
+
+    def resume(self, run_id: str, limits: Limits | None = None) -> None:
+        """Go on with a run that was cut off, stopped, failed or at its limit, from its last finished step.
+
+        `limits` replace the run's own from here on. Raises RunNotFound, and InvalidRequest when there is nothing to
+        go on with.
+        """
+        run_id = self.store.run(run_id).id
+        events = self.store.events(run_id)
+        request = last_request(events)
+        machine = self._machine(request.machine)
+        options = read_options(machine, request.options)
+        self._check_due(run_id, machine, events)
+        self.store.claim(run_id)
+        changed = limits is not None and limits != request.limits
+        request = request.model_copy(update={"limits": limits or request.limits})
+        log = RunLog(run_id, self.store.append, events)
+        self._launch(log, machine, options, request, {"limits": request.limits.model_dump()} if changed else {})
+
+    def can_resume(self, run_id: str) -> bool:
+        """Whether `resume` has something to go on with."""
+        try:
+            events = self.store.events(run_id)
+            self._check_due(run_id, self._machine(last_request(events).machine), events)
+        except WorkbenchError:
+            return False
+        return True
 
     def stop(self, run_id: str) -> None:
         """Stop a run: its connection closes, its model stops, its partial text stays. An ended run is left alone."""
@@ -150,33 +177,79 @@ class Engine:
         changes = {"model": model, "settings": settings, "options": options.model_dump(mode="json")}
         return request.model_copy(update=changes)
 
-    def _start(self, log: RunLog, machine: Machine, options: Options, request: RunRequest) -> None:
-        task = self._loop.create_task(self._run(log, machine, options, request))
+    def _check_due(self, run_id: str, machine: Machine, events: Sequence[AnyEvent]) -> None:
+        """Raise InvalidRequest when the run has its end and no node is due any more."""
+        if isinstance(events[-1], RunFinished) and not self.on_loop(self._is_due(run_id, machine)):
+            raise InvalidRequest("This run has come to its end: there is no step to go on with.", "Run it again.")
+
+    async def _is_due(self, run_id: str, machine: Machine) -> bool:
+        graph = machine.build().compile(checkpointer=await self._checkpoints())
+        kept = await graph.aget_state({"configurable": {"thread_id": run_id}})
+        return kept.metadata is None or bool(kept.tasks)
+
+    def _launch(
+        self,
+        log: RunLog,
+        machine: Machine,
+        options: Options,
+        request: RunRequest,
+        resumed: dict[str, Any] | None = None,
+    ) -> None:
+        self._logs[log.run_id] = log
+        self._loop.call_soon_threadsafe(self._start, log, machine, options, request, resumed)
+
+    def _start(
+        self,
+        log: RunLog,
+        machine: Machine,
+        options: Options,
+        request: RunRequest,
+        resumed: dict[str, Any] | None,
+    ) -> None:
+        task = self._loop.create_task(self._run(log, machine, options, request, resumed))
         log.on_failure = task.cancel
         task.add_done_callback(lambda _: self._end_unstarted(log, machine))
         self._tasks[log.run_id] = task
 
     def _end_unstarted(self, log: RunLog, machine: Machine) -> None:
         """A task that is cancelled before its first step never runs: its log gets its end here."""
-        if not log.finished:
-            self._finish(log, machine, Totals(), {"status": "stopped", "reason": STOPPED})
+        if not log.finished and not self._closing:
+            self._finish(log, machine, None, {"status": "stopped", "reason": STOPPED})
 
     def _cancel(self, run_id: str) -> None:
         if task := self._tasks.get(run_id):
             task.cancel()
 
-    async def _run(self, log: RunLog, machine: Machine, options: Options, request: RunRequest) -> None:
-        """A run from its first event to its last, which is always RunFinished."""
+    async def _run(
+        self,
+        log: RunLog,
+        machine: Machine,
+        options: Options,
+        request: RunRequest,
+        resumed: dict[str, Any] | None,
+    ) -> None:
+        """A run from its first event, or from where it was cut off, to its last, which is always RunFinished."""
         bench: RunBench | None = None
+        recorder: Recorder | None = None
         ending: dict[str, Any]
         try:
-            bench = await self._prepare(log, machine, options, request)
-            state = await Recorder(log).record(
-                machine, bench, await self._checkpoints(), machine.begin(request.question, bench)
-            )
+            journal = Journal(log.events)
+            bench = await self._prepare(log, machine, options, request, resumed, journal)
+            recorder = Recorder(log, request.limits.steps, journal)
+            async with asyncio.timeout(seconds_left(request.limits, log)):
+                state = await recorder.record(
+                    machine, bench, await self._checkpoints(), machine.begin(request.question, bench)
+                )
             limit, answer = state.get("limit", ""), state.get("answer", "")
             ending = {"status": "limit" if limit else "answered", "answer": answer, "reason": limit}
+        except LimitReached as limit:
+            ending = {"status": "limit", "answer": best_so_far(recorder, log), "reason": str(limit)}
+        except TimeoutError:
+            reason = f"{request.limits.seconds:g} seconds have passed, the most allowed."
+            ending = {"status": "limit", "answer": best_so_far(recorder, log), "reason": reason}
         except asyncio.CancelledError:
+            if self._closing:
+                return self._leave(log)
             ending = {"status": "stopped", "reason": STOPPED}
             if log.failure is not None:
                 ending = {"status": "failed", "error": error_info(log.failure)}
@@ -184,7 +257,15 @@ class Engine:
             ending = {"status": "failed", "error": error_info(error)}
         except Exception as error:
             ending = {"status": "failed", "error": self._unforeseen(error, log.run_id)}
-        self._finish(log, machine, bench.totals if bench else Totals(), ending)
+        self._finish(log, machine, bench, ending)
+
+    def _leave(self, log: RunLog) -> None:
+        """The app ends while the run goes on: what there is is kept, and the run can be resumed."""
+        try:
+            log.save()
+        except StoreError as error:
+            logger.error("run %s could not be kept: %s %s", log.run_id, error.message, error.hint)
+        log.close()
 
     def _unforeseen(self, error: Exception, run_id: str) -> ErrorInfo:
         """A failing disk under the checkpoints, or a fault of our own, which goes into the terminal whole."""
@@ -194,7 +275,8 @@ class Engine:
         message = f"Second Thought itself failed: {type(error).__name__}: {error}"
         return ErrorInfo(code="internal", message=message, hint="Run it again; if it returns, report it with the log.")
 
-    def _finish(self, log: RunLog, machine: Machine, totals: Totals, ending: dict[str, Any]) -> None:
+    def _finish(self, log: RunLog, machine: Machine, bench: RunBench | None, ending: dict[str, Any]) -> None:
+        totals = bench.totals if bench else RunView.of(log.events).totals
         totals = totals.model_copy(update={"seconds": log.seconds()})
         feedback = machine.feedback if ending["status"] == "answered" else "none"
         log.emit(RunFinished, feedback=feedback, totals=totals, **ending)
@@ -205,7 +287,15 @@ class Engine:
         self._tasks.pop(log.run_id, None)
         self._logs.pop(log.run_id, None)
 
-    async def _prepare(self, log: RunLog, machine: Machine, options: Options, request: RunRequest) -> RunBench:
+    async def _prepare(
+        self,
+        log: RunLog,
+        machine: Machine,
+        options: Options,
+        request: RunRequest,
+        resumed: dict[str, Any] | None,
+        journal: Journal,
+    ) -> RunBench:
         """The run's first event, and its Bench. A backend that cannot be asked fails the run after that event."""
         backend = self.backend(request.backend)
         roles = prompts.load(machine.name).roles
@@ -214,6 +304,20 @@ class Engine:
             model = await backend.model(request.model)
         except WorkbenchError as error:
             trouble = error
+        if resumed is None:
+            self._say_started(log, machine, request, model, roles)
+        else:
+            self._say_resumed(log, model, roles, resumed)
+        if trouble is not None:
+            raise trouble
+        slots = self._slots.setdefault(request.backend, Slots(backend.slots))
+        offered = {name: tools.create(name, self.settings) for name in getattr(options, "tools", ())}
+        logprobs = "logprobs" in model.capabilities
+        return RunBench(request, options, backend, slots, log, roles, offered, model.context_window, logprobs, journal)
+
+    def _say_started(
+        self, log: RunLog, machine: Machine, request: RunRequest, model: ModelInfo, roles: Mapping[str, Prompt]
+    ) -> None:
         log.emit(
             RunStarted,
             request=request.model_dump(mode="json"),
@@ -225,30 +329,70 @@ class Engine:
             prompts={role: prompt.digest for role, prompt in roles.items()},
             version=__version__,
         )
-        if trouble is not None:
-            raise trouble
-        slots = self._slots.setdefault(request.backend, Slots(backend.slots))
-        offered = {name: tools.create(name, self.settings) for name in getattr(options, "tools", ())}
-        logprobs = "logprobs" in model.capabilities
-        return RunBench(request, options, backend, slots, log, roles, offered, model.context_window, logprobs)
 
-    async def _checkpoints(self) -> AsyncSqliteSaver:
-        """LangGraph's checkpoints, in a file beside the log."""
+    def _say_resumed(self, log: RunLog, model: ModelInfo, roles: Mapping[str, Prompt], changed: dict[str, Any]) -> None:
+        """The run goes on; what is not as it was when it began is said."""
+        log.emit(Resumed, resumed_at=_now(), **changed)
+        begun = next(event for event in log.events if isinstance(event, RunStarted))
+        if begun.prompts != {role: prompt.digest for role, prompt in roles.items()}:
+            log.emit(Warned, code="prompts_changed", message="The prompts have changed since this run began.")
+        if begun.model_digest and model.digest and begun.model_digest != model.digest:
+            log.emit(
+                Warned, code="model_changed", message="The model behind this name has changed since this run began."
+            )
+
+    async def _checkpoints(self) -> checkpoints.OrderedSaver:
+        """LangGraph's checkpoints, in a file beside the log, which is always written first."""
         async with self._opening:
             if self._saver is None:
                 self._saver = await checkpoints.open_saver(self.settings.home)
+                self._saver.before = self._save_log
+                if self._saver.notice:
+                    logger.warning(self._saver.notice)
             return self._saver
 
+    def _save_log(self, run_id: str) -> None:
+        if log := self._logs.get(run_id):
+            log.save()
+
     async def _shut_down(self) -> None:
-        tasks = list(self._tasks.values())
+        """Runs in progress are cut off, not stopped: they can be resumed."""
+        self._closing = True
+        tasks, runs = list(self._tasks.values()), list(self._logs)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(StoreError):  # found as interrupted at the next start all the same
+            self.store.release(runs)
         for backend in self._backends.values():
             with contextlib.suppress(WorkbenchError):
                 await backend.close()
         if self._saver is not None:
             await self._saver.conn.close()
+
+
+def last_request(events: Sequence[AnyEvent]) -> RunRequest:
+    """What the run was asked for, with the limits as they were last set. Raises InvalidRequest for an empty log."""
+    request: RunRequest | None = None
+    for event in events:
+        if isinstance(event, RunStarted):
+            request = RunRequest.model_validate(event.request)
+        elif isinstance(event, Resumed) and event.limits and request is not None:
+            request = request.model_copy(update={"limits": Limits.model_validate(event.limits)})
+    if request is None:
+        raise InvalidRequest("Nothing of this run was kept.", "Ask its question again.")
+    return request
+
+
+def seconds_left(limits: Limits, log: RunLog) -> float | None:
+    """Seconds that the run still has; None without a limit."""
+    return None if limits.seconds is None else max(limits.seconds - log.seconds(), 0.0)
+
+
+def best_so_far(recorder: Recorder | None, log: RunLog) -> str:
+    """The machine's answer as far as it has come, else what its last card says."""
+    answer = recorder.state.get("answer", "") if recorder else ""
+    return answer or next((event.content for event in reversed(log.events) if isinstance(event, Card)), "")
 
 
 def read_options(machine: Machine, values: dict[str, Any]) -> Options:

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, model_validator
 
 Channel = Literal["text", "thinking", "tool"]
 Status = Literal["running", "answered", "stopped", "limit", "failed"]
 Feedback = Literal["gold", "tool", "critic", "self", "none"]
+Relation = Literal["", "fork", "continue", "reproduce"]
 
 
 DEEPEST = 64  # levels of a model's JSON that the log keeps; pydantic cannot write 255
+_STORED = object()  # the context of reading what was made storable when it was written
 
 
 def _storable(value: Any, depth: int = 0) -> Any:
@@ -43,8 +45,8 @@ class _Frozen(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _keep_storable(cls, data: Any) -> Any:
-        return _storable(data)
+    def _keep_storable(cls, data: Any, info: ValidationInfo) -> Any:
+        return data if info.context is _STORED else _storable(data)
 
 
 class Event(_Frozen):
@@ -126,6 +128,8 @@ class RunStarted(Event):
     version: str = ""
     parent_run: str | None = None
     parent_seq: int | None = None
+    relation: Relation = ""
+    inherited: int = Field(0, description="So many events after this one come from the parent and cost nothing.")
 
 
 class NodeStarted(Event):
@@ -293,11 +297,12 @@ class Paused(Event):
 
 
 class Resumed(Event):
-    """The run goes on; `changed` says what the person changed."""
+    """The run goes on at `resumed_at` (ISO 8601) from its last finished step; `limits` where they were changed."""
 
     kind: Literal["resumed"] = "resumed"
-    node: str
-    changed: dict[str, Any] = Field(default_factory=dict)
+    node: str = ""
+    limits: dict[str, Any] = Field(default_factory=dict)
+    resumed_at: str = ""
 
 
 class Warned(Event):
@@ -359,6 +364,11 @@ def from_dict(data: dict[str, Any]) -> AnyEvent:
 def from_json(line: str) -> AnyEvent:
     """The event that `to_json` wrote. Raises ValueError when the line is no event."""
     return from_dict(json.loads(line))
+
+
+def from_log(kind: str, line: str) -> AnyEvent:
+    """The event of a kind that `to_json` wrote to the log: `from_json` in half the time. Raises ValueError."""
+    return _KNOWN.validate_json(line, context=_STORED) if kind in KINDS else from_json(line)
 
 
 @dataclass
@@ -437,6 +447,7 @@ class RunView:
     _calls: dict[str, int] = field(default_factory=dict)
     _tools: dict[str, int] = field(default_factory=dict)
     _steps: dict[int, list[str]] = field(default_factory=dict)
+    _clock: tuple[str, float] = ("", 0.0)
 
     @classmethod
     def of(cls, events: Iterable[AnyEvent]) -> "RunView":
@@ -466,6 +477,16 @@ class RunView:
         return self.finished.status if self.finished is not None else "running"
 
     @property
+    def clock(self) -> tuple[str, float]:
+        """A moment of the wall clock (ISO 8601) and how old the run was then: its start, or when it last went on."""
+        return self._clock
+
+    def is_inherited(self, entry: "Entry") -> bool:
+        """Whether a fork took the entry over from its parent."""
+        event = entry.event if isinstance(entry, NoteView) else entry.called
+        return self.started is not None and event.seq <= self.started.seq + self.started.inherited
+
+    @property
     def calls(self) -> list[CallView]:
         """The model calls in order."""
         return [entry for entry in self.entries if isinstance(entry, CallView)]
@@ -475,10 +496,12 @@ class RunView:
         """Cost so far; answered calls count with the backend's numbers, nothing is guessed."""
         if self.finished is not None:
             return self.finished.totals
-        answers = [call.answer for call in self.calls if call.answer is not None]
+        calls = [call for call in self.calls if not self.is_inherited(call)]
+        answers = [call.answer for call in calls if call.answer is not None]
+        tools = [entry for entry in self.entries if isinstance(entry, ToolView) and not self.is_inherited(entry)]
         return Totals(
-            calls=len(self.calls),
-            tool_calls=len(self._tools),
+            calls=len(calls),
+            tool_calls=len(tools),
             prompt_tokens=sum(a.prompt_tokens or 0 for a in answers),
             completion_tokens=sum(a.completion_tokens or 0 for a in answers),
             cached_tokens=sum(a.cached_tokens or 0 for a in answers),
@@ -532,6 +555,7 @@ class RunView:
 
     def _on_run_started(self, event: RunStarted) -> None:
         self.started = event
+        self._clock = (event.created_at, event.at)
         self.graph_changed = True
 
     def _on_node_started(self, event: NodeStarted) -> None:
@@ -619,6 +643,10 @@ class RunView:
 
     def _on_resumed(self, event: Resumed) -> None:
         self.paused = self.finished = None
+        self._clock = (event.resumed_at, event.at)
+        self._cut_off("Interrupted here.", event.at)
+        self.live_nodes = []
+        self.graph_changed = True
         self._append(NoteView(event))
 
     def _on_warning(self, event: Warned) -> None:
@@ -633,10 +661,14 @@ class RunView:
                     self.edge_counts[source, "__end__"] = 1
         self.live_nodes = []
         self.graph_changed = True
+        self._cut_off("Stopped here.", event.at)
+
+    def _cut_off(self, words: str, at: float) -> None:
+        """Calls that are without an answer will never get one."""
         for index, entry in enumerate(self.entries):
             if isinstance(entry, CallView) and entry.answer is None and entry.error is None:
-                entry.error = ErrorInfo(code="stopped", message="Stopped here.")
-                entry.ended_at = event.at
+                entry.error = ErrorInfo(code="stopped", message=words)
+                entry.ended_at = at
                 self._touch(index)
             if isinstance(entry, ToolView) and entry.answered is None:
                 entry.interrupted = True

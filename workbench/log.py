@@ -19,14 +19,15 @@ Save = Callable[[Sequence[AnyEvent]], None]
 class RunLog:
     """Written on the engine's loop, read from any thread."""
 
-    def __init__(self, run_id: str, save: Save) -> None:
+    def __init__(self, run_id: str, save: Save, before: Sequence[AnyEvent] = ()) -> None:
+        """Begin a log, or go on with one whose events so far are `before`; its clock goes on where they end."""
         self.run_id = run_id
         self.failure: StoreError | None = None
         self.on_failure: Callable[[], object] = lambda: None
         self._save = save
-        self._began = time.monotonic()
-        self._events: list[AnyEvent] = []
-        self._saved = 0
+        self._began = time.monotonic() - (before[-1].at if before else 0.0)
+        self._events: list[AnyEvent] = list(before)
+        self._saved = len(before)
         self._news = threading.Condition()
         self._pending: tuple[str, Channel, list[str]] | None = None
         self._joined_at = 0.0
@@ -51,6 +52,11 @@ class RunLog:
         else:
             self._later("join", wait, self._flush_delta)
 
+    @property
+    def events(self) -> Sequence[AnyEvent]:
+        """Everything so far."""
+        return self._events
+
     def seconds(self) -> float:
         """Seconds since the run began."""
         return round(time.monotonic() - self._began, 4)
@@ -64,8 +70,16 @@ class RunLog:
             self._save(batch)
             self._saved = len(self._events)
 
+    def close(self) -> None:
+        """No more events will come, though the run has no end yet."""
+        self._cancel("join")
+        self._cancel("save")
+        with self._news:
+            self.finished = True
+            self._news.notify_all()
+
     def follow(self, after: int, patience: float) -> Iterator[list[AnyEvent]]:
-        """Batches of events after a sequence number until the run's end; an empty one after `patience` seconds."""
+        """Batches of events after a sequence number until the run ends; an empty one after `patience` seconds."""
         while True:
             with self._news:
                 if not self._news_since(after):

@@ -1,20 +1,22 @@
 """The only module that knows LangGraph's stream: its parts become events; a step is on disk before the next starts."""
 
 import time
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.errors import GraphRecursionError
 
 from agents.contract import Machine
-from workbench.bench import RunBench
+from workbench.bench import LimitReached, RunBench
 from workbench.events import Graph, GraphEdge, GraphNode, NodeFinished, NodeStarted
+from workbench.journal import Journal
 from workbench.log import RunLog
 
-MOST_STEPS = 400  # supersteps; every machine has its own, lower limit
 BRIEF = 200
+UNLIMITED = {"recursion_limit": 1_000_000}
+STREAM: dict[str, Any] = {"stream_mode": ["tasks", "checkpoints"], "version": "v2", "durability": "sync"}
 
 
 def graph_of(machine: Machine) -> Graph:
@@ -27,32 +29,45 @@ def graph_of(machine: Machine) -> Graph:
 
 @dataclass
 class Recorder:
-    """Runs a machine and records its steps."""
+    """Runs a machine and records its steps, at most `steps`; the journal knows the nodes that began and did not end."""
 
     log: RunLog
+    steps: int
+    journal: Journal = field(default_factory=Journal)
     step: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
     _began: dict[str, float] = field(default_factory=dict)
     _ended: list[dict[str, Any]] = field(default_factory=list)
 
     async def record(
         self, machine: Machine, bench: RunBench, saver: BaseCheckpointSaver[Any], first: dict[str, Any]
     ) -> dict[str, Any]:
-        """Run the machine from its first state; return its last. Raises what a node raised."""
+        """Run the machine from where its checkpoint stands, else from its first state; return its last.
+
+        Raises what a node raised, and LimitReached after `steps` steps; `state` then holds what there is so far.
+        """
         graph = machine.build().compile(checkpointer=saver)
-        config: Any = {"configurable": {"thread_id": self.log.run_id}, "recursion_limit": MOST_STEPS}
+        config: Any = {"configurable": {"thread_id": self.log.run_id}}
+        kept = await graph.aget_state(config)
+        if kept.metadata is not None:
+            first, self.step = None, int(kept.metadata["step"])  # type: ignore[assignment]
+            self._end_finished(str(kept.config["configurable"]["checkpoint_id"]))
         try:
-            async for part in graph.astream(
-                first,
-                config,
-                context=bench,
-                stream_mode=["tasks", "checkpoints"],
-                version="v2",
-                durability="sync",
-            ):
-                self._take(part["type"], part["data"])
-        except GraphRecursionError:
-            return {**(await graph.aget_state(config)).values, "limit": f"{MOST_STEPS} steps were taken"}
-        return dict((await graph.aget_state(config)).values)
+            self._check_limit(kept.tasks if first is None else ())
+            if first is not None or kept.tasks:
+                await self._stream(graph.astream(first, config | UNLIMITED, context=bench, **STREAM))
+        finally:
+            self.state = dict((await graph.aget_state(config)).values)
+        return self.state
+
+    def _check_limit(self, due: Sequence[object]) -> None:
+        """LangGraph's own limit counts a resumed run's steps afresh; ours does not."""
+        if due and self.step >= self.steps:
+            raise LimitReached(f"{self.steps} steps were taken, the most allowed.")
+
+    async def _stream(self, parts: AsyncIterator[Any]) -> None:
+        async for part in parts:
+            self._take(part["type"], part["data"])
 
     def _take(self, kind: str, data: Any) -> None:
         """Tasks start and end a node; the checkpoint after them makes their end durable."""
@@ -61,24 +76,36 @@ class Recorder:
         elif "result" in data:
             self._ended.append(data)
         else:
+            place = data["name"], self.step + 1
             self._began[data["id"]] = time.perf_counter()
-            self.log.emit(NodeStarted, node=data["name"], step=self.step + 1)
+            attempt = self.journal.open.get(place, 0) + 1
+            self.log.emit(NodeStarted, node=data["name"], step=self.step + 1, attempt=attempt)
+
+    def _end_finished(self, checkpoint_id: str) -> None:
+        """A node whose checkpoint is on disk has ended, though the app was gone before the log could say so."""
+        for node, step in [place for place in self.journal.open if place[1] <= self.step]:
+            self.journal.end((node, step))
+            self.log.emit(NodeFinished, node=node, step=step, checkpoint_id=checkpoint_id)
 
     def _checkpointed(self, data: Any) -> None:
         self.step = data["metadata"]["step"]
+        checkpoint_id = str((data["config"] or {}).get("configurable", {}).get("checkpoint_id", ""))
         for task in self._ended:
+            self.journal.end((task["name"], self.step))
             seconds = time.perf_counter() - self._began.pop(task["id"])
             self.log.emit(
                 NodeFinished,
                 node=task["name"],
                 step=self.step,
                 changed=brief(task["result"]),
-                checkpoint_id=str((data["config"] or {}).get("configurable", {}).get("checkpoint_id", "")),
+                checkpoint_id=checkpoint_id,
                 seconds=round(seconds, 4),
             )
+        self._end_finished(checkpoint_id)
         if self._ended:
             self._ended.clear()
             self.log.save()
+        self._check_limit(data["next"])
 
 
 def brief(change: Any) -> dict[str, str]:

@@ -21,8 +21,19 @@ class ModelSettings(BaseModel):
     think: bool | None = Field(None, description="Let a thinking model think (Ollama).")
 
 
+class Limits(BaseModel):
+    """Where a run ends as `limit`, with the best answer so far. None is no limit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(200, ge=1, le=5_000, description="Nodes that it may visit.")
+    tokens: int | None = Field(None, ge=16, le=100_000_000, description="Tokens that the model may write in all.")
+    seconds: float | None = Field(None, ge=1, le=604_800, description="Seconds that it may take, pauses not counted.")
+    tool_calls: int | None = Field(None, ge=0, le=10_000, description="Tools that it may call.")
+
+
 class RunRequest(BaseModel):
-    """A run: machine, question, model, options."""
+    """A run: machine, question, model, options, and how far it may go."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,6 +43,7 @@ class RunRequest(BaseModel):
     model: str
     options: dict[str, Any] = Field(default_factory=dict)
     settings: ModelSettings = ModelSettings()
+    limits: Limits = Limits()
 
     @field_validator("question")
     @classmethod

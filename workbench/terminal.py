@@ -3,11 +3,13 @@
 import json
 import re
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, TextIO
 
 from pydantic_core import from_json
 
+from workbench.backends import fetch
 from workbench.events import (
     AnyEvent,
     CallView,
@@ -28,6 +30,8 @@ from workbench.events import (
 )
 
 RULE = "──"
+AT_ONCE = 0.5  # seconds: a download that ends so soon had nothing to fetch
+LOOK_SECONDS = 5.0
 UNLABELLED = ("title", "content")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef]")
 
@@ -106,6 +110,49 @@ class Progress:
         self.clear()
         self._err.write(f"{harmless(text)}\n")
         self._err.flush()
+
+
+def follow_download(download: fetch.Download, err: TextIO | None = None) -> threading.Thread:
+    """Show a download on standard error until its end, in a thread that is returned; nothing if there is none to do."""
+    thread = threading.Thread(target=_follow, args=(download, Progress(err or sys.stderr)), daemon=True)
+    thread.start()
+    return thread
+
+
+def _follow(download: fetch.Download, line: Progress) -> None:
+    if download.wait(AT_ONCE) and download.snapshot().state == "ready":
+        return
+    told: set[str] = set()
+    while not download.wait(0):
+        _show_download(download.snapshot(), line, told)
+        download.wait(LOOK_SECONDS)
+    end = download.snapshot()
+    if end.error:  # it names the problems itself
+        line.say(f"{end.error.message} {end.error.hint}")
+        return
+    _say_problems(end, line, told)
+    line.say(f"The model {end.name} is there and checked.")
+
+
+def _show_download(now: fetch.Progress, line: Progress, told: set[str]) -> None:
+    """How far it is: a line that changes in place, or where that is no terminal a new one with every 5%."""
+    _say_problems(now, line, told)
+    if now.state == "checking":
+        line.show("checking", f"Checking the SHA-256 of {now.name}.")
+        return
+    share = now.done / now.total
+    speed = f", {now.speed / 1e6:.1f} MB/s" if now.speed else ""
+    source = f" from {now.source}{speed}" if now.source else ""
+    line.show(
+        f"{now.source} {int(20 * share)}", f"Fetching {now.name}: {share:.0%} of {now.total / 1e6:,.0f} MB{source}"
+    )
+
+
+def _say_problems(now: fetch.Progress, line: Progress, told: set[str]) -> None:
+    for problem in now.problems:
+        if problem not in told:
+            told.add(problem)
+            line.say(f"{problem}.")
 
 
 class Transcript:
@@ -242,7 +289,7 @@ class Transcript:
 
     def _draw_run_finished(self, event: RunFinished) -> None:
         if event.answer:
-            self._heading("Answer")
+            self._heading("Answer" if event.status == "answered" else "Best so far")
             self._line(event.answer)
         self.flush()
         totals = event.totals

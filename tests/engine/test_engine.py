@@ -240,11 +240,18 @@ def test_deleting_a_run_deletes_its_checkpoints(settings):
 
 
 def test_a_failing_disk_under_the_checkpoints_is_a_store_error(settings):
-    settings.home.mkdir(exist_ok=True)
-    checkpoints.path_in(settings.home).write_bytes(b"this is no database at all, " * 100)
+    checkpoints.path_in(settings.home).mkdir(parents=True)
     _, view = run(settings, "reflection", ["Draft."])
     assert view.status == "failed"
-    assert view.finished.error.code == "store_error" and "damaged" in view.finished.error.message
+    assert view.finished.error.code == "store_error" and "is a folder" in view.finished.error.message
+
+
+def test_damaged_checkpoints_are_set_aside_and_the_run_goes_on(settings):
+    settings.home.mkdir(exist_ok=True)
+    checkpoints.path_in(settings.home).write_bytes(b"this is no database at all, " * 100)
+    _, view = run(settings, "reflection", ["Draft.", verdict("accept", 9)])
+    assert view.status == "answered"
+    assert len(list(settings.home.glob("checkpoints.db.corrupt-*"))) == 1
 
 
 def test_a_tokens_absurd_logprob_breaks_nothing(settings):

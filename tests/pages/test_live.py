@@ -93,6 +93,14 @@ def test_a_reattached_page_draws_each_card_once(settings: Settings, screen: live
     assert "<ins>Another</ins> draft" in cast(Any, screen.places.cards).inside[2].inside[0].written[0]
 
 
+def test_at_the_end_a_failed_card_leaves_the_sentence_to_it(settings: Settings, screen: live.Screen):
+    events = run(settings, "reflection", ["The only draft."])[0]
+    screen.follow(one_by_one(events, 1.2 * live.CARD_SECONDS))
+    *before, last = card_places(screen)[1].written
+    assert any("The script has ended" in html for html in before)
+    assert "Failed here." in last and "The script has ended" not in last
+
+
 def test_the_places_of_an_older_and_longer_run_are_emptied(
     settings: Settings, screen: live.Screen, state: dict[str, Any]
 ):
@@ -136,7 +144,7 @@ def test_a_log_without_an_end_gets_one_that_says_so(settings: Settings):
 
     (batch,) = live.ended(cast(Any, Store()), cast(Any, Row()))
     assert isinstance(batch[-1], RunFinished) and batch[-1].error
-    assert batch[-1].error.code == "interrupted" and "Run it again" in batch[-1].error.hint
+    assert batch[-1].error.code == "interrupted" and "Resume goes on" in batch[-1].error.hint
 
 
 def test_a_run_in_progress_is_as_old_as_the_clock_says(settings: Settings, screen: live.Screen):

@@ -291,7 +291,7 @@ def notes() -> RunView:
     log.add(Warned, code="prompt_cut", message="The prompt was cut to fit.", hint="Choose a larger context window.")
     log.add(Card, node="critique", step=4, title="Nothing changed", content="The drafts are the same word for word.")
     log.add(Paused, node="critique", reason="You asked to look before the critic.")
-    log.add(Resumed, node="critique", changed={"score": 7, "issues": ["a new one"]})
+    log.add(Resumed, limits={"steps": 300, "tokens": None})
     return log.add(Paused, node="critique", reason="You asked to look before the critic.").view()
 
 

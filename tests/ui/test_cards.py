@@ -12,6 +12,7 @@ from workbench.events import (
     ErrorInfo,
     Graph,
     ModelCalled,
+    Retried,
     RunStarted,
     RunView,
     ToolAnswered,
@@ -67,7 +68,7 @@ def test_the_tokens_that_the_model_was_least_sure_of_are_behind_the_probability(
 def test_the_live_step_has_a_caret_and_says_that_it_is_being_written():
     html = cards(samples.reflection_live())[-1]
     assert "wb-critic wb-live" in html and 'aria-busy="true"' in html
-    assert text(html).startswith("critic Critique 2 writing… The fox is now")
+    assert text(html).startswith("critic Critique, round 2 writing… The fox is now")
     assert re.search(r"today<span class=\"wb-caret\"", html)
 
 
@@ -109,7 +110,7 @@ def test_every_prefix_of_a_structured_answer_draws():
 def test_any_schema_is_shown_by_its_fields():
     html = cards(samples.react_live())[-1]
     assert text(html).startswith(
-        "actor Reason 3 writing… I divide by the number of pens instead. action tool calculator"
+        "actor Reason, round 3 writing… I divide by the number of pens instead. action tool calculator"
     )
     assert re.search(r'55.08 /<span class="wb-caret"', html)
 
@@ -209,10 +210,38 @@ def test_a_failed_call_keeps_its_text_and_names_cause_and_next_action():
     assert "Half a sent" in words and words.endswith("It failed. Try again.") and "wb-error" in one(log)
 
 
-def test_the_hint_is_not_said_twice_when_the_run_failed_of_it():
+def test_what_the_run_failed_of_is_said_once_at_its_end_and_marked_where_it_happened():
     view = samples.failed()
-    assert "Start Ollama" not in text(entry_html(view, 1)) and "Start Ollama" in text(answer_html(view))
-    assert "Nothing answers at" in text(entry_html(view, 1))
+    failed, end = entry_html(view, 1), answer_html(view)
+    assert text(failed).endswith("Failed here.") and "wb-error" in failed
+    assert "Nothing answers at" not in text(failed) and "Start Ollama" not in text(failed)
+    assert text(end).count("Nothing answers at") == 1 and text(end).count("Start Ollama") == 1
+
+
+def test_a_call_that_the_run_failed_of_keeps_its_partial_text():
+    error = ErrorInfo(code="server_fault", message="It broke.", hint="Try again.")
+    log = generating().call("c", "generate", "generator").at(1).write("c", "Half a sent")
+    view = log.add(CallFailed, call_id="c", error=error).end("failed", error=error).view()
+    assert text(entry_html(view, 0)).endswith("Half a sent Failed here.")
+
+
+def test_a_failure_that_the_run_did_not_end_of_keeps_its_sentence():
+    error = ErrorInfo(code="server_fault", message="It broke.", hint="Try again.")
+    log = generating().call("c", "generate", "generator").add(CallFailed, call_id="c", error=error)
+    log.call("d", "generate", "generator").answer("d", "Well.")
+    other = error.model_copy(update={"message": "The disk is full."})
+    for view in (log.view(), log.end("failed", error=other).view()):
+        assert text(entry_html(view, 0)).endswith("It broke. Try again.")
+
+
+@pytest.mark.parametrize("end", ["answered", "failed"])
+def test_a_call_retried_after_a_failure_keeps_its_sentence_whatever_the_end(end: str):
+    error = ErrorInfo(code="server_fault", message="It broke.", hint="Try again.")
+    log = generating().call("c", "generate", "generator").add(CallFailed, call_id="c", error=error)
+    log.add(Retried, call_id="c", error=error, attempt=2).call("d", "generate", "generator")
+    log = log.answer("d", "Well.") if end == "answered" else log.add(CallFailed, call_id="d", error=error)
+    view = log.end(end, error=error if end == "failed" else None).view()
+    assert "Tried again: It broke." in text(entry_html(view, 0)) and "Failed here." not in text(entry_html(view, 0))
 
 
 def test_a_stopped_call_keeps_its_partial_text_without_an_error():
@@ -251,7 +280,7 @@ def test_tool_calls_of_a_model_are_shown_with_their_arguments():
 def test_warnings_pauses_and_resumptions_have_no_role_s_colour():
     warned, _, paused, resumed, waiting = cards(samples.notes())[3:]
     assert "warning Prompt cut" in text(warned) and "Choose a larger context window." in text(warned)
-    assert "resumed At critique" in text(resumed)
+    assert "resumed From the last finished step" in text(resumed) and "300" in text(resumed)
     assert "waiting for you" in text(waiting) and "wb-live" in waiting and "wb-live" not in paused
     assert all("wb-none" in html for html in (warned, paused, resumed, waiting))
 

@@ -150,10 +150,10 @@ def _title(call: CallView) -> str:
 
 
 def _place(view: RunView, index: int, call: CallView) -> str:
-    """A name for a step that has no title yet: its node, and which time it is."""
+    """What a step is called until it has a title: its node, and which time it is."""
     node = call.called.node
     visits = sum(isinstance(e, CallView) and e.called.node == node and not e.retried for e in view.entries[:index])
-    return label(node).capitalize() + (f" {visits + 1}" if visits else "")
+    return label(node).capitalize() + (f", round {visits + 1}" if visits else "")
 
 
 def _measured(call: CallView) -> str:
@@ -339,13 +339,14 @@ def _cut(call: CallView) -> str:
 
 
 def _failure(view: RunView, call: CallView) -> str:
-    """Why the call ended without an answer; the next action too, unless the run's end says it below."""
+    """Why the call ended without an answer; only that it did when the run's end, which failed of it, says why."""
     if call.error is None or call.retried is not None:
         return ""
     if call.error.code == "stopped":
         return f'<div class="wb-note">{escape(call.error.message)}</div>'
-    said_below = view.finished is not None and view.finished.error == call.error
-    return _error(call.error.model_copy(update={"hint": ""}) if said_below else call.error)
+    if view.finished is not None and view.finished.error == call.error:
+        return '<div class="wb-error"><p><b>Failed here.</b></p></div>'
+    return _error(call.error)
 
 
 def _error(error: ErrorInfo) -> str:
@@ -380,8 +381,8 @@ def _note_head(view: RunView, note: NoteView) -> str:
         case Paused(node=node):
             meta = "waiting for you" if note.event is view.paused and view.finished is None else ""
             return _head("paused", f"Before {label(node)}", meta)
-        case Resumed(node=node):
-            return _head("resumed", f"At {label(node)}", "")
+        case Resumed():
+            return _head("resumed", "From the last finished step", "")
 
 
 def _note_body(note: NoteView, fold: bool, show: Show) -> str:
@@ -392,8 +393,9 @@ def _note_body(note: NoteView, fold: bool, show: Show) -> str:
             return f"<p>{escape(message)} {escape(hint)}</p>"
         case Paused(reason=reason):
             return f"<p>{escape(reason)}</p>"
-        case Resumed(changed=changed):
-            return fields_html(changed) or "<p>Nothing was changed.</p>"
+        case Resumed(limits=limits):
+            changed = {name: value for name, value in limits.items() if value is not None}
+            return fields_html({"limits": changed}) if changed else "<p>What was finished was not done again.</p>"
 
 
 def _parameter(value: Any) -> str:

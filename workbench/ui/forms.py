@@ -77,6 +77,12 @@ def setting_chips(values: Mapping[str, Any], temperature: float) -> list[str]:
     return words + [text.format(values[name]) for name, text in shown.items() if values.get(name) is not None]
 
 
+def limit_chips(values: Mapping[str, Any]) -> list[str]:
+    """The limits as short words: `at most 500 tokens`."""
+    shown = {name: name.replace("_", " ") for name in values}
+    return [f"at most {value:g} {shown[name]}" for name, value in values.items() if value is not None]
+
+
 def chip_markdown(words: Iterable[str]) -> str:
     """The chips as Markdown code spans, for a widget's label."""
     return " ".join(f"`{word.replace('`', '')}`" for word in words)

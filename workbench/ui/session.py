@@ -32,6 +32,7 @@ UPLOADS = "uploads"
 REPLAY = "replay"
 PROBLEM = "problem"
 SETTINGS = "setting"
+LIMITS = "limit"
 
 SURVEY_SECONDS = 10.0
 
@@ -181,7 +182,7 @@ def look_again() -> None:
     survey.clear()
 
 
-def request(machine: str, options: dict[str, Any], settings: dict[str, Any]) -> RunRequest:
+def request(machine: str, options: dict[str, Any], settings: dict[str, Any], limits: dict[str, Any]) -> RunRequest:
     """What the bench asks for. Raises pydantic.ValidationError, and BackendUnreachable when there is no model."""
     found = survey(backend())
     if not found.status.ready and not model(found):
@@ -194,6 +195,7 @@ def request(machine: str, options: dict[str, Any], settings: dict[str, Any]) -> 
             "model": model(found),
             "options": options,
             "settings": settings,
+            "limits": limits,
         }
     )
 

@@ -1,0 +1,310 @@
+"""Runs killed at every step boundary and at random moments, then resumed: is anything lost or done twice?"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents import catalogue
+from benchmarks.report import table, title
+from workbench.backends.base import ChatRequest
+from workbench.backends.scripted import Conversation, ScriptedAnswer, ScriptedBackend
+from workbench.engine import Engine
+from workbench.events import (
+    AnyEvent,
+    Card,
+    Decision,
+    ModelAnswered,
+    NodeFinished,
+    RunFinished,
+    ToolAnswered,
+)
+from workbench.request import ModelSettings, RunRequest
+from workbench.settings import Settings
+from workbench.store.runs import RunStore
+
+MOMENTS = 30
+SPEED = 150.0  # words a second
+PATIENCE = 30.0  # seconds; a busy machine is slow, not wrong
+
+
+def _step(title: str, content: str, following: str = "continue") -> dict[str, Any]:
+    return {"object": {"title": title, "content": content, "next_action": following}}
+
+
+def _action(name: str, text: str) -> dict[str, Any]:
+    return {"object": {"thought": f"Now {name}.", "action": name, "input": text}}
+
+
+WORDS = " ".join(f"word{number}" for number in range(12))
+SCRIPTS: dict[str, list[dict[str, Any]]] = {
+    "stepwise": [
+        {
+            "answers": [
+                _step("Read", f"First {WORDS}."),
+                _step("Count", f"Second {WORDS}."),
+                _step("Check", f"Third {WORDS}.", "final_answer"),
+                {"text": f"It is four, since {WORDS}."},
+            ]
+        }
+    ],
+    "reflection": [
+        {
+            "when": {"properties": "verdict"},
+            "answers": [
+                {"object": {"issues": ["It is too short."], "score": 5, "verdict": "revise"}},
+                {"object": {"issues": ["There is no example."], "score": 7, "verdict": "revise"}},
+                {"object": {"issues": [], "score": 9, "verdict": "accept"}},
+            ],
+        },
+        {
+            "answers": [
+                {"text": f"A first draft of {WORDS}."},
+                {"text": f"A second and longer draft of {WORDS}."},
+                {"text": f"A third draft with an example of {WORDS}."},
+            ]
+        },
+    ],
+    "react": [
+        {
+            "answers": [
+                _action("calculator", "48 * 1.35"),
+                _action("python", "print(48 * 1.35 * 0.85)"),
+                _action("finish", "It costs 55.08."),
+            ]
+        }
+    ],
+}
+
+
+def script(machine: str) -> Callable[[ChatRequest], ScriptedAnswer]:
+    """A machine's answers, each chosen by what the request holds already: a new process goes on where one ended."""
+    parts = [Conversation.model_validate({"name": machine, **part}) for part in SCRIPTS[machine]]
+
+    def answer(request: ChatRequest) -> ScriptedAnswer:
+        return next(part for part in parts if part.when.matches(request)).next(request)
+
+    return answer
+
+
+@dataclass
+class Outcome:
+    """How one killed run came out: what the unbroken run had and it has not, and what it had twice."""
+
+    machine: str
+    kill: str
+    status: str
+    resumed: bool
+    lost: list[str]
+    repeated: list[str]
+
+
+def story(events: Sequence[AnyEvent]) -> list[str]:
+    """What happened, without identities, times and what was cut off."""
+    told = []
+    for event in events:
+        match event:
+            case NodeFinished():
+                told.append(f"node {event.node} {event.step}")
+            case ModelAnswered():
+                told.append(f"answer {event.text}")
+            case ToolAnswered():
+                told.append(f"tool {event.result}")
+            case Card():
+                told.append(f"card {event.node} {event.step} {event.title}: {event.content}")
+            case Decision():
+                told.append(f"decision {event.node} to {event.edge}: {event.reason}")
+            case RunFinished():
+                told.append(f"end {event.status}: {event.answer}")
+    return told
+
+
+class Harness:
+    """Every run in a child process of its own, forked from this one, which has no thread and no open file."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def run(self, machine: str, arm: Callable[[Engine], None] = lambda engine: None, after: float | None = None) -> str:
+        """Start a run; it ends by itself, by what `arm` set up, or by SIGKILL `after` seconds. The data folder."""
+        home = Path(tempfile.mkdtemp(dir=self.home))
+
+        def ask(engine: Engine) -> None:
+            arm(engine)
+            Path(home, "began").touch()
+            _finish(engine, engine.submit(_request(machine)))
+
+        child = self._fork(home, machine, ask)
+        if after is not None:
+            while not Path(home, "began").exists():
+                time.sleep(0.002)
+            time.sleep(after)
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return str(home)
+
+    def resume(self, home: str, machine: str) -> bool:
+        """Go on with the folder's run, if it is there and has not ended; whether there was anything to resume."""
+        found = self.read(home)
+        if not found or isinstance(found[-1], RunFinished):
+            return False
+
+        def go_on(engine: Engine) -> None:
+            run_id = engine.store.runs()[0].id
+            engine.resume(run_id)
+            _finish(engine, run_id)
+
+        _, status = os.waitpid(self._fork(Path(home), machine, go_on), 0)
+        if status:
+            raise RuntimeError(f"the resuming process of {machine} failed: {status}")
+        return True
+
+    def read(self, home: str) -> list[AnyEvent]:
+        """The only run of the folder; empty when it was killed before its first event."""
+        store = RunStore(_settings(Path(home)).store_url)
+        try:
+            rows = store.runs()
+            return store.events(rows[0].id) if rows else []
+        finally:
+            store.close()
+
+    def _fork(self, home: Path, machine: str, work: Callable[[Engine], None]) -> int:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                engine = Engine(_settings(home), {"scripted": ScriptedBackend(script(machine), speed=SPEED)})
+                work(engine)
+                engine.close()
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        return child
+
+
+def kill_at(number: int, when: str) -> Callable[[Engine], None]:
+    """Die as the `number`-th finished step reaches the disk: just before, or just after."""
+
+    def arm(engine: Engine) -> None:
+        append, seen = engine.store.append, 0
+
+        def counting(events: Sequence[AnyEvent]) -> None:
+            nonlocal seen
+            seen += sum(isinstance(event, NodeFinished) for event in events)
+            if seen >= number and when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            append(events)
+            if seen >= number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        engine.store.append = counting  # type: ignore[method-assign]
+
+    return arm
+
+
+def examine(harness: Harness, machine: str, kill: str, home: str, unbroken: Counter[str]) -> Outcome:
+    """Resume a killed run and compare it with the unbroken one."""
+    resumed = harness.resume(home, machine)
+    events = harness.read(home)
+    told = Counter(story(events))
+    status = events[-1].status if events and isinstance(events[-1], RunFinished) else "not begun"
+    if not events:
+        return Outcome(machine, kill, status, resumed, [], [])
+    return Outcome(machine, kill, status, resumed, sorted(unbroken - told), sorted(told - unbroken))
+
+
+def try_machine(harness: Harness, machine: str, moments: int, seed: int) -> list[Outcome]:
+    """Every boundary, before and after it is on the disk, and so many random moments."""
+    home = harness.run(machine)
+    events = harness.read(home)
+    unbroken, seconds = Counter(story(events)), events[-1].at
+    assert isinstance(events[-1], RunFinished) and events[-1].status == "answered", story(events)[-1:]
+    steps = sum(isinstance(event, NodeFinished) for event in events)
+    outcomes = []
+    for number in range(1, steps + 1):
+        for when in ("before", "after"):
+            home = harness.run(machine, kill_at(number, when))
+            outcomes.append(examine(harness, machine, f"{when} step {number}", home, unbroken))
+    chance = random.Random(seed)
+    for _ in range(moments):
+        after = chance.uniform(0, seconds)
+        home = harness.run(machine, after=after)
+        outcomes.append(examine(harness, machine, f"after {after:.3f} s", home, unbroken))
+    return outcomes
+
+
+def measure(moments: int = MOMENTS, seed: int = 11) -> tuple[str, list[Outcome]]:
+    """The report as Markdown, and every outcome."""
+    folder = Path(tempfile.mkdtemp(prefix="second-thought-kill-"))
+    rows, every = [], []
+    try:
+        for machine in catalogue.MACHINES:
+            outcomes = try_machine(Harness(folder), machine, moments, seed)
+            every += outcomes
+            rows.append(
+                [
+                    machine,
+                    str(len(outcomes)),
+                    str(sum(outcome.resumed for outcome in outcomes)),
+                    str(sum(len(outcome.lost) for outcome in outcomes)),
+                    str(sum(len(outcome.repeated) for outcome in outcomes)),
+                ]
+            )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    head = ["machine", "killed", "resumed", "lost", "done twice"]
+    note = (
+        f"SIGKILL just before and just after each finished step is on the disk, and at {moments} random moments (seed"
+        f" {seed}); then resumed. Lost and done twice: answers, observations, cards, decisions and steps, against a run"
+        " that was not killed. Runs killed before their first event, or after their last, have nothing to resume."
+    )
+    return f"{title('Killed and resumed', 'scripted answers')}\n{table(head, rows)}\n\n{note}\n", every
+
+
+def _settings(home: Path) -> Settings:
+    return Settings(home=home)
+
+
+def _request(machine: str) -> RunRequest:
+    settings = ModelSettings(seed=7)
+    return RunRequest(machine=machine, question="What is it?", backend="scripted", model="demo", settings=settings)
+
+
+def _finish(engine: Engine, run_id: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    for _ in engine.follow(run_id):
+        if time.monotonic() > deadline:
+            raise TimeoutError(run_id)
+    while engine.is_live(run_id):
+        time.sleep(0.005)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command: `python -m benchmarks.kill [--moments N] [--seed N]`; exit code 1 when anything was lost."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kill", description=__doc__)
+    parser.add_argument("--moments", type=int, default=MOMENTS)
+    parser.add_argument("--seed", type=int, default=11)
+    chosen = parser.parse_args(arguments)
+    report, outcomes = measure(chosen.moments, chosen.seed)
+    print(report)
+    wrong = [outcome for outcome in outcomes if outcome.lost or outcome.repeated or outcome.status not in FINE]
+    for outcome in wrong:
+        print(outcome)
+    return 1 if wrong else 0
+
+
+FINE = ("answered", "not begun")
+
+if __name__ == "__main__":
+    raise SystemExit(main())
