@@ -14,13 +14,25 @@ from pydantic import BaseModel, ValidationError
 
 from agents.contract import Answer, Bench, Call, Observation, Options
 from workbench import structured
-from workbench.backends.base import AnswerPart, Backend, ChatRequest, LoadingPart, Message, ReadingPart, TextPart
+from workbench.backends.base import (
+    AnswerPart,
+    Backend,
+    ChatRequest,
+    LoadingPart,
+    Message,
+    NoticePart,
+    ReadingPart,
+    TextPart,
+)
+from workbench.backends.watch import watched
 from workbench.errors import BackendError, InvalidRequest, PromptError, StreamBroken, ToolError, WorkbenchError
 from workbench.events import (
     CallFailed,
+    CallView,
     Card,
     Decision,
     ErrorInfo,
+    Event,
     Loading,
     LowToken,
     ModelAnswered,
@@ -28,12 +40,14 @@ from workbench.events import (
     Queued,
     Reading,
     Retried,
+    RunView,
     ToolAnswered,
     ToolCall,
     ToolCalled,
-    Totals,
+    ToolView,
     Warned,
 )
+from workbench.journal import Journal
 from workbench.log import RunLog
 from workbench.prompts import Prompt
 from workbench.request import RunRequest
@@ -45,6 +59,10 @@ from workbench.tools.base import Tool
 LOWEST = 5  # least sure tokens kept per answer
 LOGPROBS = 1
 LARGEST_EXPONENT = 700.0  # some servers send -9999 for a token; exp would overflow
+
+
+class LimitReached(Exception):
+    """The run may go no further; the text says why. No error: what it has so far is kept."""
 
 
 class RunBench(Bench):
@@ -61,15 +79,18 @@ class RunBench(Bench):
         tools: Mapping[str, Tool],
         context_window: int | None,
         logprobs: bool,
+        journal: Journal,
     ) -> None:
         self._options = options
-        self.totals = Totals()
+        before = RunView.of(log.events)
+        self.totals = before.totals
+        self._journal = journal
         self._request, self._settings = request, request.settings
         self._backend, self._slots, self._log = backend, slots, log
         self._prompts, self._tools = prompts, tools
         self._context_window = context_window
         self._logprobs = LOGPROBS if logprobs and request.settings.logprobs else 0
-        self._ids = itertools.count(1)
+        self._ids = itertools.count(1 + sum(isinstance(entry, CallView | ToolView) for entry in before.entries))
 
     @property
     def options(self) -> Any:
@@ -118,6 +139,9 @@ class RunBench(Bench):
         shown = {"input": arguments} if isinstance(arguments, str) else arguments
         if isinstance(arguments, str) and tool in self._tools:
             shown = registry.arguments_from_text(self._tools[tool], arguments)
+        if known := self._journal.observation((node, step), tool, shown):
+            return Observation(text=known.result, error=known.error)
+        self._check_limits()
         tool_id = f"t{next(self._ids)}"
         self._log.emit(ToolCalled, tool_id=tool_id, node=node, step=step, name=tool, arguments=shown)
         self.totals = self.totals.model_copy(update={"tool_calls": self.totals.tool_calls + 1})
@@ -148,17 +172,22 @@ class RunBench(Bench):
         """Put a step card on the log."""
         node, step = _where()
         call_id, confidence = (answer.call_id, answer.confidence) if answer else (None, None)
-        self._log.emit(
+        self._say(
             Card, node=node, step=step, title=title, content=content, call_id=call_id, data=data, confidence=confidence
         )
 
     def decide(self, edge: str, reason: str) -> None:
         """Say why a router goes to `edge`."""
-        self._log.emit(Decision, node=_where()[0], edge=edge, reason=reason)
+        self._say(Decision, node=_where()[0], edge=edge, reason=reason)
 
     def warn(self, code: str, message: str, hint: str = "") -> None:
         """Tell the person something."""
-        self._log.emit(Warned, code=code, message=message, hint=hint)
+        self._say(Warned, code=code, message=message, hint=hint)
+
+    def _say(self, kind: type[Event], **fields: Any) -> None:
+        """Put it on the log, unless the step was cut off after it had said so."""
+        if not self._journal.has(kind, fields):
+            self._log.emit(kind, **fields)
 
     def _prompt(self, role: str) -> Prompt:
         if role not in self._prompts:
@@ -180,7 +209,9 @@ class RunBench(Bench):
             return Observation(text=str(error), error=True)
 
     async def _persist(self, role: str, request: ChatRequest) -> Answer:
-        """One call, tried again where the failure passes by itself."""
+        """One call, tried again where the failure passes by itself; one that was answered before is not made again."""
+        if known := self._journal.answer(_where(), as_sent(request)):
+            return to_answer(known)
         for attempt in itertools.count(1):
             call_id = f"c{next(self._ids)}"
             try:
@@ -197,6 +228,8 @@ class RunBench(Bench):
 
     async def _call_once(self, call_id: str, role: str, request: ChatRequest) -> Answer:
         node, step = _where()
+        self._check_limits()
+        request = request.model_copy(update={"max_tokens": self._affordable(request.max_tokens)})
         estimate = await self._backend.count_tokens(request)
         self._log.emit(
             ModelCalled,
@@ -204,7 +237,7 @@ class RunBench(Bench):
             node=node,
             step=step,
             role=role,
-            messages=tuple(message.model_dump(exclude_defaults=True) for message in request.messages),
+            messages=as_sent(request),
             parameters=request.model_dump(mode="json", exclude={"messages"}, exclude_defaults=True),
             prompt_estimate=estimate,
             context_window=request.context_window or self._context_window,
@@ -212,7 +245,7 @@ class RunBench(Bench):
         self.totals = self.totals.model_copy(update={"calls": self.totals.calls + 1})
         try:
             async with self._slots.take(lambda place: self._say_place(call_id, place)):
-                part = await self._stream(call_id, request)
+                part = await self._stream(call_id, request, estimate)
         except WorkbenchError as error:
             self._log.emit(CallFailed, call_id=call_id, error=error_info(error))
             raise
@@ -221,9 +254,10 @@ class RunBench(Bench):
     def _say_place(self, call_id: str, place: int) -> None:
         self._log.emit(Queued, call_id=call_id, position=place)
 
-    async def _stream(self, call_id: str, request: ChatRequest) -> AnswerPart:
-        """Put the parts on the log as they come; return the last."""
-        stream = self._backend.chat(request)
+    async def _stream(self, call_id: str, request: ChatRequest, count: int | None) -> AnswerPart:
+        """Put the parts on the log as they come; return the last. The prompt has `count` tokens (None: unknown)."""
+        window = request.context_window or self._context_window
+        stream = watched(self._backend.chat(request), request, count, window)
         try:
             async for part in stream:
                 match part:
@@ -233,16 +267,24 @@ class RunBench(Bench):
                         self._log.emit(Reading, call_id=call_id, read=part.read, cached=part.cached, total=part.total)
                     case LoadingPart():
                         self._log.emit(Loading, call_id=call_id, stage=part.stage, done=part.done, total=part.total)
+                    case NoticePart():
+                        self._notice(part)
                     case AnswerPart():
                         return part
         finally:
-            await stream.aclose()  # type: ignore[attr-defined]
+            await stream.aclose()
         raise StreamBroken("The answer ended without its final part.", "Run it again.")
+
+    def _notice(self, part: NoticePart) -> None:
+        """Tell the person what the backend wants to be known; of most things once in a run is enough."""
+        told = (event.code for event in self._log.events if isinstance(event, Warned))
+        if not (part.once and part.code in told):
+            self._log.emit(Warned, code=part.code, message=part.message, hint=part.hint)
 
     def _take_answer(self, call_id: str, part: AnswerPart, structured_call: bool) -> Answer:
         mean, lowest = sureness(part)
         parsed = _parsed(part.text) if structured_call else None
-        self._log.emit(
+        answered = self._log.emit(
             ModelAnswered,
             call_id=call_id,
             parsed=parsed,
@@ -258,20 +300,46 @@ class RunBench(Bench):
                 "cached_tokens": self.totals.cached_tokens + (part.cached_tokens or 0),
             }
         )
-        return Answer(
-            call_id=call_id,
-            text=part.text,
-            thinking=part.thinking,
-            tool_calls=[Call(**call.model_dump()) for call in part.tool_calls],
-            finish_reason=part.finish_reason,
-            prompt_tokens=part.prompt_tokens,
-            completion_tokens=part.completion_tokens,
-            confidence=math.exp(mean) if mean is not None else None,
-        )
+        return to_answer(answered)
+
+    def _check_limits(self) -> None:
+        """Raise LimitReached when the run may go no further."""
+        limits, spent = self._request.limits, self.totals
+        if limits.tokens is not None and spent.completion_tokens >= limits.tokens:
+            raise LimitReached(f"{spent.completion_tokens} tokens were written; the limit is {limits.tokens}.")
+        if limits.tool_calls is not None and spent.tool_calls >= limits.tool_calls:
+            raise LimitReached(f"{spent.tool_calls} tools were called, the most allowed.")
+
+    def _affordable(self, max_tokens: int | None) -> int | None:
+        """So many tokens may the next answer have at most."""
+        if self._request.limits.tokens is None:
+            return max_tokens
+        left = self._request.limits.tokens - self.totals.completion_tokens
+        return left if max_tokens is None else min(left, max_tokens)
 
     def _say_retry(self, answer: Answer, wrong: str, attempt: int, told: str) -> None:
         error = ErrorInfo(code="structured_output_invalid", message=wrong)
-        self._log.emit(Retried, call_id=answer.call_id, error=error, attempt=attempt, told=told)
+        self._say(Retried, call_id=answer.call_id, error=error, attempt=attempt, told=told)
+
+
+def as_sent(request: ChatRequest) -> tuple[dict[str, Any], ...]:
+    """A request's messages as the log keeps them."""
+    return tuple(message.model_dump(exclude_defaults=True) for message in request.messages)
+
+
+def to_answer(answered: ModelAnswered) -> Answer:
+    """The answer as a node gets it, from what the log says of it."""
+    mean = answered.mean_logprob
+    return Answer(
+        call_id=answered.call_id,
+        text=answered.text,
+        thinking=answered.thinking,
+        tool_calls=[Call(**call.model_dump()) for call in answered.tool_calls],
+        finish_reason=answered.finish_reason,
+        prompt_tokens=answered.prompt_tokens,
+        completion_tokens=answered.completion_tokens,
+        confidence=math.exp(mean) if mean is not None else None,
+    )
 
 
 def error_info(error: WorkbenchError) -> ErrorInfo:

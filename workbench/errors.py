@@ -5,6 +5,7 @@
     │   └── PromptError           a template that cannot be filled
     ├── BackendError              the model's server did not give an answer
     │   ├── BackendUnreachable    nothing answers at its address
+    │   ├── WrongServer           something answers there that is not what it should be
     │   ├── ModelMissing          it does not have the model
     │   ├── AuthenticationFailed  it refused the key
     │   ├── RateLimited           too many requests; says when to come back
@@ -13,6 +14,8 @@
     │   ├── RequestRefused        it refused the request as malformed or unsupported
     │   ├── ServerFault           it failed inside (5xx, an error object in the stream)
     │   ├── StreamBroken          the answer stopped before its end
+    │   ├── EmptyAnswer           the answer is complete and says nothing
+    │   ├── ReplyTooLong          it goes on far beyond its limit
     │   ├── ContentRefused        its content filter withheld the answer
     │   ├── EngineCrashed         the embedded engine's process died
     │   ├── ModelUnusable         the model cannot be loaded (broken file, too little memory)
@@ -58,15 +61,22 @@ class PromptError(InvalidRequest):
 
 
 class BackendError(WorkbenchError):
-    """The model's server did not give an answer."""
+    """The model's server did not give an answer. `began` says that a part of one had arrived."""
 
     code = "backend_error"
+    began: bool = False
 
 
 class BackendUnreachable(BackendError):
     """Nothing answers at the backend's address."""
 
     code = "backend_unreachable"
+
+
+class WrongServer(BackendError):
+    """Something answers at the backend's address that does not speak its protocol."""
+
+    code = "wrong_server"
 
 
 class ModelMissing(BackendError):
@@ -119,15 +129,39 @@ class RequestRefused(BackendError):
 
 
 class ServerFault(BackendError):
-    """The backend failed inside."""
+    """The backend failed inside. `retry_after` is in seconds, None when the server did not say."""
 
     code = "server_fault"
+
+    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
+        """Keep when the server wants to be asked again."""
+        super().__init__(message, hint)
+        self.retry_after = retry_after
 
 
 class StreamBroken(BackendError):
     """The answer stopped before its end."""
 
     code = "stream_broken"
+
+
+class EmptyAnswer(BackendError):
+    """The answer is complete and says nothing. `again`: asked once more, the model may well answer."""
+
+    code = "empty_answer"
+    default_hint = "Run it again, or put the question in other words."
+
+    def __init__(self, message: str, hint: str = "", again: bool = True) -> None:
+        """Keep whether it is worth asking once more."""
+        super().__init__(message, hint)
+        self.again = again
+
+
+class ReplyTooLong(BackendError):
+    """The backend goes on far beyond the limit of its answer."""
+
+    code = "reply_too_long"
+    default_hint = "Run it again. If it returns, the server does not keep to the token limit: update it."
 
 
 class ContentRefused(BackendError):

@@ -22,7 +22,7 @@ async def ask(
 ) -> Answer:
     """An answer whose `parsed` is an instance of `schema`.
 
-    A cut or invalid answer is sent back with the error and twice the token limit, at most 3 times; then
+    An invalid answer is sent back with the error, at most 3 times, one that was cut with twice the token limit; then
     StructuredOutputError is raised.
     """
     told: list[BaseMessage] = []
@@ -44,6 +44,8 @@ def read(answer: Answer, schema: type[BaseModel]) -> tuple[BaseModel | None, str
     """The parsed answer, or None and what is wrong with it in a sentence."""
     if answer.finish_reason == "length":
         return None, f"it was cut after {answer.completion_tokens or 'too many'} tokens"
+    if answer.finish_reason == "loop":
+        return None, "it repeated itself without an end"
     try:
         return schema.model_validate_json(_unfenced(answer.text)), ""
     except ValidationError as error:
@@ -54,6 +56,8 @@ def advise(wrong: str, answer: Answer, max_tokens: int) -> str:
     """What the model is told after a wrong answer."""
     if answer.finish_reason == "length":
         return f"Your answer was cut after {max_tokens} tokens. Answer again, shorter, with one complete JSON object."
+    if answer.finish_reason == "loop":
+        return "Your answer repeated itself without an end. Answer again, briefly, with one complete JSON object."
     return f"Your answer was not valid: {wrong}. Answer again with only one JSON object that fits."
 
 

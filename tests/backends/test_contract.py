@@ -283,6 +283,17 @@ async def test_a_prompt_beyond_the_window_is_refused_and_not_cut(real: Subject) 
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["embedded", "openai"])
+async def test_where_llama_cpp_answers_the_prompt_is_counted_before_the_call(
+    subjects: dict[str, Subject], name: str
+) -> None:
+    backend, model = subjects[name].backend, subjects[name].model
+    await backend.models()
+    request = ask(model, "How many tokens is this, with <|im_end|> and déjà vu?", max_tokens=1)
+    _, answer = await collect(backend, request)
+    assert await backend.count_tokens(request) == answer.prompt_tokens
+
+
 async def test_earlier_turns_reach_the_model(real: Subject) -> None:
     turns = (
         Message(role="system", content="You repeat the user's word exactly, in lower case, and nothing else."),

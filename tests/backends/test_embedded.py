@@ -17,7 +17,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from workbench.backends import embedded, fetch, gguf, openai_wire
+from workbench.backends import embedded, fetch, gguf, openai_wire, prompt_size
 from workbench.backends.base import AnswerPart, ChatRequest, LoadingPart, Message, Part, ReadingPart, TextPart
 from workbench.backends.embedded import EmbeddedBackend
 from workbench.backends.llama_process import LlamaProcess
@@ -255,6 +255,30 @@ async def test_tokens_are_counted_as_the_server_counts_them(backend: EmbeddedBac
     assert await backend.count_tokens(request) == last.prompt_tokens
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The quick brown fox jumps over the lazy dog, and nobody knows why it does so every single day. " * 15,
+        "for index in range(10):\n    if index % 2 == 0:\n        print(index, end=' ')\n" * 20,
+        "我们再想一想这个问题，然后检查答案是否正确。" * 20,
+        "Быстрая коричневая лиса прыгает через ленивую собаку. " * 15,
+        "0, " * 400,
+        "-" * 3_000,
+        "antidisestablishmentarianism " * 60,
+        "\U0001f9d1\u200d\U0001f680\U0001f99c" * 40,
+        "SGVsbG8gd29ybGQgaXQgaXMgbWU" * 40,
+    ],
+    ids=["english", "code", "chinese", "russian", "zeros", "rule", "long words", "emoji", "base64"],
+)
+async def test_a_prompt_has_no_fewer_tokens_than_the_least_that_is_guessed(backend: EmbeddedBackend, text: str) -> None:
+    request = ask(text, max_tokens=1)
+    await answer(backend, ask("hello", max_tokens=1))
+    count = await backend.count_tokens(request)
+    least, likely = prompt_size.bounds(request)
+    assert count and least <= count
+    assert likely * prompt_size.TOLERANCE < count, "such a prompt would be taken for one that the backend has cut"
+
+
 async def test_counting_loads_nothing(small: Settings) -> None:
     backend = embedded.create(small)
     assert await backend.count_tokens(ask("hello")) is None
@@ -488,6 +512,19 @@ async def test_the_child_does_not_outlive_its_parent(small: Settings, tmp_path: 
             parent.kill()
         parent.wait(30)
     await until(lambda: not alive(pid), 10)
+
+
+async def test_an_app_that_ends_closes_it_without_a_word(tmp_path: Path) -> None:
+    program = (
+        "import atexit; from pathlib import Path; from workbench.engine import Engine; "
+        "from workbench.settings import Settings; "
+        f"engine = Engine(Settings(home=Path({str(tmp_path)!r}))); atexit.register(engine.close); "
+        "engine.on_loop(engine.backend('embedded').status()); atexit.register(print, 'the end')"
+    )
+    ended = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "the end\n", "")
 
 
 async def test_only_who_has_the_key_may_use_the_engine(backend: EmbeddedBackend) -> None:

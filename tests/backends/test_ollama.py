@@ -20,6 +20,7 @@ from workbench.errors import (
     RequestRefused,
     ServerFault,
     StreamBroken,
+    WrongServer,
 )
 from workbench.events import ToolCall
 from workbench.settings import load
@@ -210,7 +211,7 @@ async def test_while_a_model_loads_the_person_is_told(ollama: OllamaServer, clie
         ("cut-midway", StreamBroken, "broke before its answer ended", "Run it again"),
         ("no-final", StreamBroken, "stopped before its end", "Run it again"),
         ("error-midstream", ServerFault, "an error was encountered while running the model", "Ollama's own log"),
-        ("not-json", ServerFault, "does not speak Ollama's protocol", "OLLAMA_HOST"),
+        ("not-json", WrongServer, "does not speak Ollama's protocol", "OLLAMA_HOST"),
         ("no-memory", ModelUnusable, "5.6 GiB", "smaller model"),
         ("old-overflow", ContextOverflow, "longer than the context window", "larger context window"),
         ("busy", RateLimited, "too many requests", "later"),
@@ -246,12 +247,18 @@ async def test_a_model_without_the_ability_says_what_to_change(
     assert says in caught.value.hint
 
 
-async def test_a_prompt_that_an_old_server_cut_silently_is_an_error(client: OllamaBackend) -> None:
-    with pytest.raises(ContextOverflow) as caught:
-        await collect(client, ask("old-cut", context_window=512))
-    assert (caught.value.prompt_tokens, caught.value.context_window) == (512, 512)
-    _, answer = await collect(client, ask("old-cut", context_window=1024))
-    assert answer.prompt_tokens == 512
+async def test_the_window_that_the_model_really_had_is_told(client: OllamaBackend) -> None:
+    _, answer = await collect(client, ask("thinks", context_window=512))
+    assert answer.context_window == 512
+    _, answer = await collect(client, ask("thinks"))
+    assert answer.context_window == 4096, "what Ollama says of the loaded model, not what it was trained for"
+
+
+async def test_servers_before_0_12_11_say_why_there_is_no_confidence() -> None:
+    with ollama_server(version="0.12.10") as server:
+        backend = OllamaBackend(server.url)
+        assert "0.12.10 gives no log-probabilities" in (await backend.model(CHAT)).why_no_logprobs
+        await backend.close()
 
 
 async def test_something_else_at_the_address_is_not_taken_for_ollama(ollama: OllamaServer) -> None:

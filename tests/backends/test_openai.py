@@ -17,8 +17,9 @@ from starlette.routing import Route
 from tests.backends.asking import ask, collect, texts
 from tests.ollama_server import serving
 from workbench.backends import registry
-from workbench.backends.base import ChatRequest, Message, ReadingPart, ToolSpec
-from workbench.backends.openai import OPENAI_ITSELF, OpenAIBackend, retry_after
+from workbench.backends.base import ChatRequest, LoadingPart, Message, NoticePart, ReadingPart, ToolSpec
+from workbench.backends.openai import OPENAI_ITSELF, OpenAIBackend
+from workbench.backends.wire import retry_after
 from workbench.errors import (
     AuthenticationFailed,
     BackendError,
@@ -31,6 +32,7 @@ from workbench.errors import (
     RequestRefused,
     ServerFault,
     StreamBroken,
+    WrongServer,
 )
 from workbench.events import ToolCall
 from workbench.settings import Settings, load
@@ -71,16 +73,32 @@ class Server:
         self.listed: list[dict[str, Any]] = [{"id": "m", "object": "model", "created": 1, "owned_by": "test"}]
         self.lists = True
         self.pause = 0.0
+        self.refuses = ""
+        self.loading = 0
+        self.busy_listing = False
+        self.tokenizes = True
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.url = ""
 
     def app(self) -> Starlette:
-        routes = [Route("/v1/models", self.models), Route("/v1/chat/completions", self.chat, methods=["POST"])]
-        return Starlette(routes=routes)
+        posts = {"/v1/chat/completions": self.chat, "/apply-template": self.template, "/tokenize": self.tokenize}
+        routes = [Route(path, handler, methods=["POST"]) for path, handler in posts.items()]
+        return Starlette(routes=[Route("/v1/models", self.models), *routes])
+
+    async def template(self, request: Request) -> Response:
+        messages = (await request.json())["messages"]
+        return JSONResponse({"prompt": " ".join(f"{message['role']}: {message['content']}" for message in messages)})
+
+    async def tokenize(self, request: Request) -> Response:
+        if not self.tokenizes:
+            return Response("404 page not found", status_code=404)
+        return JSONResponse({"tokens": list(range(len((await request.json())["content"].split())))})
 
     async def models(self, request: Request) -> Response:
         self.keys.append(request.headers.get("authorization", ""))
+        if self.busy_listing:
+            return JSONResponse({"error": {"message": "overloaded"}}, status_code=503)
         if not self.lists:
             return Response("404 page not found", status_code=404)
         return JSONResponse({"object": "list", "data": self.listed})
@@ -88,6 +106,13 @@ class Server:
     async def chat(self, request: Request) -> Response:
         self.keys.append(request.headers.get("authorization", ""))
         self.bodies.append(await request.json())
+        if self.refuses and self.refuses in self.bodies[-1]:
+            said = f"You are not allowed to request {self.refuses} from this model"
+            return JSONResponse({"error": {"message": said}}, status_code=400)
+        if self.loading:
+            self.loading -= 1
+            busy = {"code": 503, "message": "Loading model", "type": "unavailable_error"}
+            return JSONResponse({"error": busy}, status_code=503)
         if self.error:
             status, body, headers = self.error
             return JSONResponse(body, status_code=status, headers=headers)
@@ -367,7 +392,7 @@ BROKE = {"message": "You exceeded your current quota", "type": "insufficient_quo
         (422, {"message": "bad field"}, RequestRefused, "bad field"),
         (400, {"message": "filtered", "code": "content_filter"}, ContentRefused, "filtered"),
         (500, {"message": "boom"}, ServerFault, "boom"),
-        (503, {"message": "Loading model"}, ServerFault, "Loading model"),
+        (503, {"message": "overloaded"}, ServerFault, "overloaded"),
     ],
 )
 async def test_each_refusal_says_its_cause_and_is_asked_once(
@@ -382,11 +407,41 @@ async def test_each_refusal_says_its_cause_and_is_asked_once(
     assert len(server.bodies) == 1, "retries have one policy, and it is not the SDK's"
 
 
-async def test_a_model_without_log_probabilities_says_what_to_turn_off(server: Server, backend: OpenAIBackend) -> None:
-    server.error = (400, {"error": {"message": "You are not allowed to request logprobs from this model"}}, {})
-    with pytest.raises(RequestRefused) as caught:
-        await collect(backend, ask("m", top_logprobs=5))
-    assert "log-probabilities" in caught.value.hint
+async def test_a_model_that_refuses_log_probabilities_answers_without_them(
+    server: Server, backend: OpenAIBackend
+) -> None:
+    server.refuses = "logprobs"
+    parts, answer = await collect(backend, ask("m", top_logprobs=5))
+    assert answer.text == "Hello"
+    (notice,) = [part for part in parts if isinstance(part, NoticePart)]
+    assert notice.code == "logprobs_missing" and "You are not allowed to request logprobs" in notice.message
+    await collect(backend, ask("m", top_logprobs=5))
+    assert ["logprobs" in body for body in server.bodies] == [True, False, False], "it is asked for them only once"
+
+
+async def test_while_llama_cpp_loads_its_model_it_is_asked_again(
+    server: Server, backend: OpenAIBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.backends.openai.LOADING_SECONDS", 0.05)
+    server.loading = 3
+    parts, answer = await collect(backend, ask("m"))
+    assert parts[:3] == [LoadingPart(stage="load")] * 3
+    assert answer.text == "Hello" and answer.load_seconds is not None and answer.load_seconds >= 0.15
+
+
+async def test_a_list_that_cannot_be_had_for_now_is_no_missing_model(server: Server, backend: OpenAIBackend) -> None:
+    server.busy_listing = True
+    assert (await backend.model("m")).name == "m"
+    assert not (await backend.status()).ready
+
+
+async def test_llama_cpp_counts_the_prompt_before_the_call(server: Server, backend: OpenAIBackend) -> None:
+    assert await backend.count_tokens(ask("m", "one two three")) is None
+    server.listed = [{"id": "m", "object": "model", "created": 1, "owned_by": "llamacpp"}]
+    await backend.models()
+    assert await backend.count_tokens(ask("m", "one two three")) == 4
+    server.tokenizes = False
+    assert await backend.count_tokens(ask("m", "one two three")) is None
 
 
 async def test_the_wait_that_a_server_asks_for_is_kept(server: Server, backend: OpenAIBackend) -> None:
@@ -417,8 +472,8 @@ def test_a_retry_after_may_be_a_date() -> None:
         ([*HELLO[:2], CUT], StreamBroken, "broke"),
         ([*HELLO[:2], {"error": {"message": "out of memory", "code": 500}}], ServerFault, "out of memory"),
         ([*HELLO[:2], {"error": LLAMA_TOO_LONG}], ContextOverflow, "9 tokens"),
-        ([*HELLO[:2], "data: <html>\n\n"], ServerFault, "does not speak OpenAI's protocol"),
-        (["<html><body>Welcome to nginx!</body></html>"], ServerFault, "does not speak OpenAI's protocol"),
+        ([*HELLO[:2], "data: <html>\n\n"], WrongServer, "does not speak OpenAI's protocol"),
+        (["<html><body>Welcome to nginx!</body></html>"], WrongServer, "does not speak OpenAI's protocol"),
     ],
 )
 async def test_a_stream_that_goes_wrong_is_an_error_and_never_an_answer(

@@ -72,6 +72,13 @@ async def test_a_valid_looking_object_that_was_cut_is_not_taken():
     assert len(model.asked) == 2
 
 
+async def test_an_answer_that_went_round_in_circles_is_told_so_with_the_same_limit():
+    model = Model(Answer(call_id="c", text=GOOD, finish_reason="loop"), GOOD)
+    await model.ask()
+    assert [tokens for _, tokens in model.asked] == [100, 100]
+    assert "repeated itself" in model.asked[1][0][-1]
+
+
 async def test_a_long_wrong_answer_is_shown_again_only_in_part():
     model = Model("x" * 10_000, GOOD)
     await model.ask()

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from workbench.events import Channel, ToolCall
 
 Capability = Literal["schema", "tools", "thinking", "logprobs", "seed"]
-FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "loop"]
 
 
 class _Frozen(BaseModel):
@@ -16,7 +16,10 @@ class _Frozen(BaseModel):
 
 
 class ModelInfo(_Frozen):
-    """A model as its backend describes it. Sizes in bytes and tokens, None where the backend does not tell."""
+    """A model as its backend describes it. Sizes in bytes and tokens, None where the backend does not tell.
+
+    `why_no_logprobs` is a sentence for the person where a model that is no script gives none.
+    """
 
     name: str
     size: int | None = None
@@ -28,6 +31,7 @@ class ModelInfo(_Frozen):
     quantisation: str = ""
     loaded: bool | None = None
     installed: bool = True
+    why_no_logprobs: str = ""
 
 
 class BackendStatus(_Frozen):
@@ -104,8 +108,21 @@ class LoadingPart(_Frozen):
     total: int = 0
 
 
+class NoticePart(_Frozen):
+    """Something that the person should know; with `once` the first of its code in a run is enough."""
+
+    code: str
+    message: str
+    hint: str = ""
+    once: bool = True
+
+
 class AnswerPart(_Frozen):
-    """The last part of every complete stream. Seconds and tokens; None where the backend does not tell."""
+    """The last part of every complete stream. Seconds and tokens; None where the backend does not tell.
+
+    `finish_reason` is "loop" when the answer was ended because it repeated itself; `context_window` is the one that
+    the model really had.
+    """
 
     text: str
     thinking: str = ""
@@ -119,9 +136,10 @@ class AnswerPart(_Frozen):
     decode_seconds: float | None = None
     first_token_seconds: float | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
+    context_window: int | None = None
 
 
-Part = TextPart | ReadingPart | LoadingPart | AnswerPart
+Part = TextPart | ReadingPart | LoadingPart | NoticePart | AnswerPart
 
 
 class Backend(Protocol):
@@ -136,7 +154,7 @@ class Backend(Protocol):
 
     @property
     def slots(self) -> int | None:
-        """How many calls may run at once; None when the backend queues by itself."""
+        """How many calls may run at once; None when it need not be asked of anyone to wait."""
 
     @property
     def default_model(self) -> str:

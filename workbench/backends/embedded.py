@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import httpx
 
-from workbench.backends import gguf, openai_wire
+from workbench.backends import gguf, openai_wire, wire
 from workbench.backends.base import (
     BackendStatus,
     Capability,
@@ -117,8 +117,8 @@ class EmbeddedBackend:
             return None
         try:
             return await _count(process, request)
-        except httpx.HTTPError:
-            return None
+        except (httpx.HTTPError, BackendError):
+            return None  # the call itself will say what is wrong
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Part, None]:
         """Stream one answer; the model is fetched and loaded first if need be."""
@@ -136,7 +136,7 @@ class EmbeddedBackend:
 
     async def close(self) -> None:
         """Stop downloads and the engine."""
-        await asyncio.to_thread(self.downloads.close)
+        self.downloads.close()  # not in a thread: at the program's end, asyncio begins none any more
         await self._end_process()
         async with self._gate:  # a model that was being loaded meanwhile
             await self._end_process()
@@ -293,7 +293,7 @@ async def _stream(process: LlamaProcess, body: dict[str, Any], load_seconds: flo
         if response.status_code != 200:
             await response.aread()
             raise openai_wire.error_of(response.status_code, _json(response))
-        async for found in openai_wire.objects(response.aiter_lines()):
+        async for found in openai_wire.objects(wire.lines(response)):
             for part in collector.take(found):
                 yield part
     yield collector.answer(load_seconds)

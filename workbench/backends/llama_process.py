@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from workbench.backends import wire
 from workbench.errors import BackendUnreachable, EngineCrashed, ModelUnusable, WorkbenchError
 from workbench.settings import CHECKOUT
 
@@ -32,6 +33,20 @@ class Launch:
     context: int
     slots: int
     threads: int = 0
+
+
+def client(address: str, key: str) -> httpx.AsyncClient:
+    """An HTTP client for an engine that listens at `address`."""
+    # No timeouts: a long prompt on a slow machine takes minutes. No proxies: the address is this machine.
+    # No connections kept: the server closes idle ones, and a request that meets that moment would fail.
+    return httpx.AsyncClient(
+        base_url=address,
+        headers={"Authorization": f"Bearer {key}"} | wire.PLAIN,
+        event_hooks=wire.limits(),
+        timeout=httpx.Timeout(None, connect=10.0),
+        limits=httpx.Limits(max_keepalive_connections=0),
+        trust_env=False,
+    )
 
 
 class LlamaProcess:
@@ -65,15 +80,7 @@ class LlamaProcess:
         if not address:
             self._kill()
             raise self._why_not_loaded()
-        # No timeouts: a long prompt on a slow machine takes minutes. No proxies: the address is this machine.
-        # No connections kept: the server closes idle ones, and a request that meets that moment would fail.
-        self.client = httpx.AsyncClient(
-            base_url=address,
-            headers={"Authorization": f"Bearer {self._key}"},
-            timeout=httpx.Timeout(None, connect=10.0),
-            limits=httpx.Limits(max_keepalive_connections=0),
-            trust_env=False,
-        )
+        self.client = client(address, self._key)
 
     async def stop(self) -> None:
         """End the child."""

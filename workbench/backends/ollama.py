@@ -8,12 +8,13 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx
 import ollama
 
+from workbench.backends import wire
 from workbench.backends.base import (
     AnswerPart,
     BackendStatus,
@@ -33,18 +34,21 @@ from workbench.errors import (
     BackendError,
     BackendUnreachable,
     ContextOverflow,
+    EmptyAnswer,
     ModelMissing,
     ModelUnusable,
     RateLimited,
     RequestRefused,
     ServerFault,
     StreamBroken,
+    WrongServer,
 )
 from workbench.events import ToolCall
 from workbench.settings import Settings
 
 QUIET_SECONDS = 1.0
 STATUS_SECONDS = 5.0
+AT_ONCE = 4  # calls handed on at once: behind them Ollama has a queue of its own, which knows no sessions
 LOGPROBS_SINCE = (0, 12, 11)
 START_HINT = "Start it with `ollama serve` or open the Ollama app. If it runs elsewhere, set OLLAMA_HOST in .env."
 ADDRESS_HINT = "Correct OLLAMA_HOST in .env, for example http://127.0.0.1:11434."
@@ -63,14 +67,34 @@ class _Client(ollama.AsyncClient):
     """The official client, with the two requests for which it has no method."""
 
     async def stream_chat(self, payload: Mapping[str, Any]) -> AsyncGenerator[ollama.ChatResponse, None]:
-        """Like `chat(stream=True)`, but with `truncate` and `shift`, which `chat` cannot send."""
-        stream = await self._request(ollama.ChatResponse, "POST", "/api/chat", json=payload, stream=True)
-        return cast("AsyncGenerator[ollama.ChatResponse, None]", stream)
+        """Like `chat(stream=True)`, but with `truncate` and `shift`, which `chat` cannot send.
+
+        It also keeps lines with U+2028 whole, and the Retry-After of a refusal.
+        """
+        async with self._client.stream("POST", "/api/chat", json=payload) as response:
+            if response.is_error:
+                await response.aread()
+                raise _Refusal(response)
+            async for line in wire.lines(response):
+                if not line.strip():
+                    continue
+                found = json.loads(line)
+                if error := found.get("error"):
+                    raise ollama.ResponseError(str(error))
+                yield ollama.ChatResponse(**found)
 
     async def version(self) -> str:
         """The server's version."""
         answer = await self._request_raw("GET", "/api/version")  # type: ignore[no-untyped-call]
         return str(answer.json()["version"])
+
+
+class _Refusal(ollama.ResponseError):
+    """An HTTP error, with the seconds that the server wants us to wait."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(response.text, response.status_code)
+        self.retry_after = wire.retry_after(response.headers)
 
 
 class OllamaBackend:
@@ -87,8 +111,8 @@ class OllamaBackend:
 
     @property
     def slots(self) -> int | None:
-        """None: Ollama queues by itself."""
-        return None
+        """A few more than Ollama answers at once by default."""
+        return AT_ONCE
 
     @property
     def default_model(self) -> str:
@@ -113,8 +137,8 @@ class OllamaBackend:
 
     async def models(self) -> list[ModelInfo]:
         """The installed models that can chat."""
-        tags, loaded, logprobs = await asyncio.gather(self._tags(), self._loaded(), self._gives_logprobs())
-        infos = await asyncio.gather(*(self._describe(tag, loaded, logprobs) for tag in tags))
+        tags, loaded, version = await asyncio.gather(self._tags(), self._loaded(), self._version())
+        infos = await asyncio.gather(*(self._describe(tag, loaded, version) for tag in tags))
         return [info for info in infos if info is not None]
 
     async def model(self, name: str) -> ModelInfo:
@@ -122,7 +146,7 @@ class OllamaBackend:
         tag = next((tag for tag in await self._tags() if tag.model in _spellings(name)), None)
         if tag is None:
             raise _missing(name)
-        info = await self._describe(tag, await self._loaded(), await self._gives_logprobs())
+        info = await self._describe(tag, await self._loaded(), await self._version())
         if info is None:
             raise RequestRefused(f"{name} is not a chat model.", "Choose a model that writes text.")
         return info
@@ -132,7 +156,7 @@ class OllamaBackend:
         return None
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
-        """Stream one answer. A prompt that Ollama would have cut silently raises ContextOverflow."""
+        """Stream one answer."""
         answer = _Answer()
         is_loaded = bool(set(await self._loaded()) & _spellings(request.model))
         async with (
@@ -145,8 +169,7 @@ class OllamaBackend:
                     continue
                 for part in answer.take(arrival):
                     yield part
-        _refuse_cut_prompt(answer.last, request)
-        yield answer.finished()
+        yield answer.finished(request.context_window or await self._window(request.model))
 
     async def close(self) -> None:
         """Close the connections. The backend can be used again afterwards."""
@@ -158,7 +181,8 @@ class OllamaBackend:
     def _client(self) -> _Client:
         try:
             # A proxy named in the environment never knows the way to this machine's own loopback.
-            return _Client(host=self._host, trust_env=not is_loopback(self._host))
+            own = is_loopback(self._host)
+            return _Client(host=self._host, trust_env=not own, headers=wire.PLAIN, event_hooks=wire.limits())
         except (ValueError, httpx.InvalidURL) as error:
             raise BackendUnreachable(f"OLLAMA_HOST is not an address: {self._host} ({error}).", ADDRESS_HINT) from error
 
@@ -174,11 +198,6 @@ class OllamaBackend:
         with self._mapped():
             return await self._client.version()
 
-    async def _gives_logprobs(self) -> bool:
-        numbers = re.findall(r"\d+", await self._version())
-        # 0.0.0 is how a server built from source calls itself.
-        return tuple(map(int, numbers[:3])) >= LOGPROBS_SINCE or set(numbers[:3]) == {"0"}
-
     async def _tags(self) -> list[ollama.ListResponse.Model]:
         with self._mapped():
             return list((await self._client.list()).models)
@@ -189,8 +208,15 @@ class OllamaBackend:
             running = (await self._client.ps()).models
         return {model.model or "": model.context_length for model in running}
 
+    async def _window(self, model: str) -> int | None:
+        """The window of a loaded model; None when it cannot be told. Where none is asked for Ollama chooses it."""
+        with suppress(BackendError):
+            loaded = await self._loaded()
+            return next((loaded[name] for name in loaded if name in _spellings(model)), None)
+        return None
+
     async def _describe(
-        self, tag: ollama.ListResponse.Model, loaded: Mapping[str, int | None], logprobs: bool
+        self, tag: ollama.ListResponse.Model, loaded: Mapping[str, int | None], version: str
     ) -> ModelInfo | None:
         name = tag.model or ""
         with self._mapped(name):
@@ -199,6 +225,7 @@ class OllamaBackend:
         if abilities is not None and "completion" not in abilities:
             return None
         details, facts = tag.details, shown.modelinfo or {}
+        logprobs = _gives_logprobs(version)
         return ModelInfo(
             name=name,
             size=int(tag.size) if tag.size is not None else None,
@@ -209,12 +236,12 @@ class OllamaBackend:
             parameters=(details and details.parameter_size) or "",
             quantisation=(details and details.quantization_level) or "",
             loaded=name in loaded,
+            why_no_logprobs="" if logprobs else f"Ollama {version} gives no log-probabilities; 0.12.11 and later do.",
         )
 
     async def _chunks(self, request: ChatRequest) -> AsyncGenerator[ollama.ChatResponse, None]:
         with self._mapped(request.model):
-            stream = await self._client.stream_chat(_payload(request, self._keep_alive))
-            async with aclosing(stream):
+            async with aclosing(self._client.stream_chat(_payload(request, self._keep_alive))) as stream:
                 async for chunk in stream:
                     yield chunk
 
@@ -251,13 +278,15 @@ class _Answer:
             yield TextPart(text=json.dumps({call.name: call.arguments}, ensure_ascii=False), channel="tool")
         self._logprobs += [_logprob(token) for token in chunk.logprobs or ()]
 
-    def finished(self) -> AnswerPart:
-        """The whole answer. Raises StreamBroken when its last chunk never came."""
+    def finished(self, window: int | None) -> AnswerPart:
+        """The whole answer. Raises StreamBroken when its last chunk never came, EmptyAnswer when it only loaded."""
         last = self.last
         if last is None or not last.done:
             raise StreamBroken(
                 "Ollama's answer stopped before its end.", "Run it again; Ollama's own log says why it stopped."
             )
+        if last.done_reason in ("load", "unload") and not self._text:
+            raise EmptyAnswer(f"Ollama only {last.done_reason}ed the model and wrote no answer.", "Run it again.")
         return AnswerPart(
             text="".join(self._text),
             thinking="".join(self._thinking),
@@ -270,6 +299,7 @@ class _Answer:
             decode_seconds=_seconds(last.eval_duration),
             first_token_seconds=self._first,
             logprobs=tuple(self._logprobs) or None,
+            context_window=window,
         )
 
 
@@ -364,6 +394,12 @@ def _spellings(name: str) -> set[str]:
     return {name} if ":" in name.rsplit("/", 1)[-1] else {name, f"{name}:latest"}
 
 
+def _gives_logprobs(version: str) -> bool:
+    numbers = re.findall(r"\d+", version)
+    # 0.0.0 is how a server built from source calls itself.
+    return tuple(map(int, numbers[:3])) >= LOGPROBS_SINCE or set(numbers[:3]) == {"0"}
+
+
 def _capabilities(abilities: Collection[str], logprobs: bool) -> frozenset[Capability]:
     found: set[Capability] = {"schema", "seed"}
     if "tools" in abilities:
@@ -390,17 +426,6 @@ def _finish_reason(reason: str | None, calls: bool) -> FinishReason:
     return "tool_calls" if calls else "stop"
 
 
-def _refuse_cut_prompt(last: ollama.ChatResponse | None, request: ChatRequest) -> None:
-    """Servers older than 0.12.6 ignore `truncate`: a prompt that they cut fills the window exactly."""
-    read, window = (last and last.prompt_eval_count) or 0, request.context_window
-    if window and read >= window:
-        raise ContextOverflow(
-            f"The prompt is longer than the context window of {window:,} tokens, and Ollama cut it.",
-            prompt_tokens=read,
-            context_window=window,
-        )
-
-
 def _map(error: Exception, host: str, model: str) -> BackendError:
     if isinstance(error, ollama.ResponseError):
         return _map_response(error, model)
@@ -410,11 +435,11 @@ def _map(error: Exception, host: str, model: str) -> BackendError:
         return StreamBroken(
             "The connection to Ollama broke before its answer ended.", "Run it again; Ollama's own log says why."
         )
-    return ServerFault(f"What answers at {host} does not speak Ollama's protocol.", ADDRESS_HINT)
+    return WrongServer(f"What answers at {host} does not speak Ollama's protocol.", ADDRESS_HINT)
 
 
 def _map_response(error: ollama.ResponseError, model: str) -> BackendError:
-    text, status = str(error.error), error.status_code
+    text, status, wait = str(error.error), error.status_code, getattr(error, "retry_after", None)
     if _OVERFLOW.search(text):
         return _overflow(text)
     if _NO_ROOM.search(text):
@@ -424,10 +449,10 @@ def _map_response(error: ollama.ResponseError, model: str) -> BackendError:
     if status in (401, 403):
         return AuthenticationFailed(f"Ollama refused access: {text}", "Sign in with `ollama signin`.")
     if status == 429:
-        return RateLimited(f"Ollama asks to wait: {text}", "Try again a little later.")
+        return RateLimited(f"Ollama asks to wait: {text}", wire.come_back(wait), retry_after=wait)
     if 400 <= status < 500:
         return RequestRefused(f"Ollama refused the request: {text}", _refusal_hint(text))
-    return ServerFault(f"Ollama failed: {text}", "Run it again; Ollama's own log says why.")
+    return ServerFault(f"Ollama failed: {text}", "Run it again; Ollama's own log says why.", retry_after=wait)
 
 
 def _refusal_hint(text: str) -> str:

@@ -7,8 +7,6 @@ import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -19,14 +17,17 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from workbench.backends import openai_wire, wire
 from workbench.backends.base import (
     AnswerPart,
     BackendStatus,
     Capability,
     ChatRequest,
     FinishReason,
+    LoadingPart,
     Message,
     ModelInfo,
+    NoticePart,
     Part,
     ReadingPart,
     TextPart,
@@ -44,12 +45,15 @@ from workbench.errors import (
     RequestRefused,
     ServerFault,
     StreamBroken,
+    WrongServer,
 )
 from workbench.events import ToolCall
 from workbench.settings import Settings
 
 OPENAI_ITSELF = "https://api.openai.com/v1"
 STATUS_SECONDS = 8.0
+LOADING_SECONDS = 1.0  # between two questions whether a server has loaded its model
+AT_ONCE = 16  # calls handed on at once: behind them a server has a queue of its own, which knows no sessions
 NOT_CONFIGURED = "No OpenAI-compatible server is configured."
 SET_UP_HINT = (
     "Set OPENAI_API_KEY in .env for OpenAI itself, or OPENAI_BASE_URL for another server,"
@@ -73,6 +77,14 @@ _OPENAI_REASONING = re.compile(r"^(o\d|gpt-[5-9])")
 def create(settings: Settings) -> "OpenAIBackend":
     """The backend for `settings.openai_base_url`, or for OpenAI itself when only a key is set."""
     return OpenAIBackend(settings.openai_base_url, settings.openai_api_key, settings.openai_model)
+
+
+class _StillLoading(ServerFault):
+    """The server loads its model, and will answer when it has."""
+
+
+class _NoLogprobs(RequestRefused):
+    """The server refuses a call only since it asks for log-probabilities."""
 
 
 class _Chat(ChatOpenAI):
@@ -108,11 +120,12 @@ class OpenAIBackend:
         self._key = SecretStr(api_key.get_secret_value().strip())
         self._model = model
         self._is_llama_cpp = False
+        self._without_logprobs: set[str] = set()
 
     @property
     def slots(self) -> int | None:
-        """None: the server queues by itself."""
-        return None
+        """As many as a cloud takes at once without complaint; a server at home queues the rest by itself."""
+        return AT_ONCE
 
     @property
     def default_model(self) -> str:
@@ -155,20 +168,56 @@ class OpenAIBackend:
             raise BackendUnreachable(NOT_CONFIGURED, SET_UP_HINT)
 
     async def model(self, name: str) -> ModelInfo:
-        """One model. Raises ModelMissing."""
-        for info in await self.models():
+        """One model. Raises ModelMissing; a server that is busy for now will say so to the call itself."""
+        try:
+            listed = await self.models()
+        except (RateLimited, ServerFault):
+            return _info({"id": name})
+        for info in listed:
             if info.name == name:
                 return info
         raise self._missing(name)
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
-        """None: the protocol has no request for it."""
-        return None
+        """Tokens of the prompt where llama.cpp serves the model; None elsewhere: the protocol has no request for it."""
+        if not self._is_llama_cpp:
+            return None
+        try:
+            with self._mapped():
+                prompt = await self._ask_llama_cpp("/apply-template", openai_wire.prompt_body(request))
+                wanted = {"content": prompt["prompt"], "add_special": True, "parse_special": True}
+                return len((await self._ask_llama_cpp("/tokenize", wanted))["tokens"])
+        except BackendError:
+            return None  # a proxy may pass on nothing but /v1
+
+    async def _ask_llama_cpp(self, path: str, body: dict[str, Any]) -> Any:
+        root = self._url.rstrip("/").removesuffix("/v1")
+        return await self._sdk.post(root + path, cast_to=object, body=body)
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
-        """Stream one answer."""
+        """Stream one answer; while a server says that it loads its model, ask again until it has."""
         self._check_configured()
-        answer = _Answer()
+        began, load_seconds = time.monotonic(), None
+        while True:
+            if request.model in self._without_logprobs:
+                request = request.model_copy(update={"top_logprobs": 0})
+            try:
+                async with aclosing(self._answer(request, load_seconds)) as parts:
+                    async for part in parts:
+                        yield part
+                return
+            except _StillLoading:
+                yield LoadingPart(stage="load")
+                await asyncio.sleep(LOADING_SECONDS)
+                load_seconds = time.monotonic() - began
+            except _NoLogprobs as refusal:
+                if not request.top_logprobs:
+                    raise
+                self._without_logprobs.add(request.model)
+                yield NoticePart(code="logprobs_missing", message=f"No confidence is shown. {refusal.message}")
+
+    async def _answer(self, request: ChatRequest, load_seconds: float | None) -> AsyncGenerator[Part, None]:
+        answer = _Answer(load_seconds)
         async with aclosing(self._chunks(request)) as chunks:
             async for chunk in chunks:
                 for part in answer.take(chunk):
@@ -199,7 +248,10 @@ class OpenAIBackend:
             max_retries=0,
             timeout=openai.Timeout(None, connect=10.0),
             # A proxy named in the environment never knows the way to this machine's own loopback.
-            http_client=openai.DefaultAsyncHttpxClient(trust_env=not _is_loopback(self._url)),
+            http_client=openai.DefaultAsyncHttpxClient(
+                trust_env=not _is_loopback(self._url), headers=wire.PLAIN, event_hooks=wire.limits()
+            ),
+            default_headers=wire.PLAIN,
         )
 
     def _chat_model(self, name: str) -> _Chat:
@@ -215,13 +267,19 @@ class OpenAIBackend:
             use_responses_api=False,
         )
 
-    async def _chunks(self, request: ChatRequest) -> AsyncGenerator[AIMessageChunk, None]:
+    async def _chunks(self, request: ChatRequest) -> AsyncGenerator[ChatGenerationChunk, None]:
         with self._mapped(request.model):
             model = self._chat_model(request.model)
-            stream = model.astream([_message(message) for message in request.messages], **self._parameters(request))
+            messages = [_message(message) for message in request.messages]
+            # The public astream keeps every chunk until the end; for an answer without an end that is too much.
+            stream = model._astream(messages, **self._parameters(request))
             async with aclosing(stream) as chunks:  # type: ignore[type-var]
+                heard = False
                 async for chunk in chunks:
+                    heard = True
                     yield chunk
+            if not heard:
+                raise ValueError("an event stream without events")
 
     def _parameters(self, request: ChatRequest) -> dict[str, Any]:
         given = {
@@ -262,7 +320,7 @@ class OpenAIBackend:
             raise self._map(error, model) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             # What the SDK and LangChain raise for an event stream that is not the protocol's JSON.
-            raise ServerFault(f"What answers at {self._url} does not speak OpenAI's protocol.", ADDRESS_HINT) from error
+            raise WrongServer(f"What answers at {self._url} does not speak OpenAI's protocol.", ADDRESS_HINT) from error
 
     def _map(self, error: openai.APIError, model: str) -> BackendError:
         if isinstance(error, openai.APIStatusError):
@@ -282,14 +340,15 @@ class OpenAIBackend:
             )
         if status == 402 or "insufficient_quota" in (error.code, error.type):
             return QuotaExceeded(f"{self._where} says that the account is out of credit.", "Add credit to the account.")
+        wait = wire.retry_after(error.response.headers)
         if status == 429:
-            wait = retry_after(error.response.headers)
-            hint = f"Try again in {wait:.0f} seconds." if wait else "Try again a little later."
-            return RateLimited(f"{self._where} asks to wait: {said}", hint, retry_after=wait)
+            return RateLimited(f"{self._where} asks to wait: {said}", wire.come_back(wait), retry_after=wait)
         if status == 404:
             return self._not_found(error, model)
         if status >= 500:
-            return ServerFault(f"{self._where} failed: {said}", "Run it again.")
+            loading = status == 503 and "loading model" in said.lower()
+            kind = _StillLoading if loading else ServerFault
+            return kind(f"{self._where} failed: {said}", "Run it again.", retry_after=wait)
         return _overflow(error) or self._refused(error, said)
 
     @property
@@ -307,10 +366,8 @@ class OpenAIBackend:
     def _refused(self, error: openai.APIStatusError, said: str) -> BackendError:
         if error.code in ("content_filter", "content_policy_violation"):
             return ContentRefused(f"{self._where} withheld the answer: {said}", "Put the question in other words.")
-        hint = (
-            "Turn log-probabilities off under Model settings." if "logprobs" in said else "Check the model's settings."
-        )
-        return RequestRefused(f"{self._where} refused the request: {said}", hint)
+        kind = _NoLogprobs if "logprobs" in said else RequestRefused
+        return kind(f"{self._where} refused the request: {said}", "Check the model's settings.")
 
     def _said(self, error: openai.APIError) -> str:
         """The server's own words, short, and without the key."""
@@ -324,7 +381,8 @@ class OpenAIBackend:
 class _Answer:
     """Gathers the chunks of one answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, load_seconds: float | None) -> None:
+        self._load_seconds = load_seconds
         self._began = time.monotonic()
         self._first: float | None = None
         self._last: float | None = None
@@ -335,14 +393,16 @@ class _Answer:
         self._timings: Mapping[str, Any] = {}
         self._finish = ""
 
-    def take(self, chunk: AIMessageChunk) -> Iterator[TextPart | ReadingPart]:
+    def take(self, generated: ChatGenerationChunk) -> Iterator[TextPart | ReadingPart]:
         """Keep a chunk and say what it adds."""
+        chunk, told = generated.message, generated.generation_info or {}
+        assert isinstance(chunk, AIMessageChunk)
         if progress := chunk.additional_kwargs.get("progress"):
             yield ReadingPart(read=progress["processed"], cached=progress["cache"], total=progress["total"])
         self._usage = chunk.usage_metadata or self._usage
         self._timings = chunk.additional_kwargs.get("timings") or self._timings
-        self._finish = chunk.response_metadata.get("finish_reason") or self._finish
-        self._note_logprobs(chunk.response_metadata.get("logprobs") or {})
+        self._finish = told.get("finish_reason") or self._finish
+        self._note_logprobs(told.get("logprobs") or {})
         self._texts["refusal"].append(chunk.additional_kwargs.get("refusal", ""))
         for part in self._parts(chunk):
             self._last = time.monotonic() - self._began
@@ -393,6 +453,7 @@ class _Answer:
             prompt_tokens=self._usage.get("input_tokens"),
             completion_tokens=self._usage.get("output_tokens"),
             cached_tokens=(self._usage.get("input_token_details") or {}).get("cache_read"),
+            load_seconds=self._load_seconds,
             prefill_seconds=_seconds(self._timings.get("prompt_ms")),
             decode_seconds=self._decode_seconds(),
             first_token_seconds=self._first,
@@ -414,18 +475,6 @@ class _Answer:
         return None if self._first is None or self._last is None else self._last - self._first
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a server wants us to wait, from a number or an HTTP date; None for anything else."""
-    said = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", said):
-        return float(said)
-    with suppress(ValueError, TypeError):
-        when = parsedate_to_datetime(said)
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        return max(0.0, (when - datetime.now(UTC)).total_seconds())
-    return None
-
-
 def _message(message: Message) -> BaseMessage:
     if message.role == "system":
         return SystemMessage(message.content)
@@ -441,7 +490,8 @@ def _info(item: Mapping[str, Any]) -> ModelInfo:
     """A model as /v1/models lists it; vLLM adds max_model_len, llama.cpp a `meta` with its slots' window."""
     meta = item.get("meta") or {}
     abilities: set[Capability] = {"schema", "tools", "seed"}
-    if not _OPENAI_REASONING.match(item["id"]):
+    reasons = bool(_OPENAI_REASONING.match(item["id"]))
+    if not reasons:
         abilities.add("logprobs")
     parameters = meta.get("n_params")
     return ModelInfo(
@@ -451,6 +501,7 @@ def _info(item: Mapping[str, Any]) -> ModelInfo:
         capabilities=frozenset(abilities),
         parameters=f"{parameters / 1e9:.1f}B" if parameters else "",
         quantisation=meta.get("ftype") or "",
+        why_no_logprobs=f"{item['id']} gives no log-probabilities, as all models that reason." if reasons else "",
     )
 
 

@@ -1,0 +1,94 @@
+"""What arrives over HTTP, held to limits: a server that never ends a line or a reply must not fill the memory."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from workbench.errors import ReplyTooLong, WrongServer
+
+MOST_LINE = 4 << 20  # bytes; the longest that makes sense is a whole answer with its log-probabilities in one object
+MOST_REPLY = 64 << 20  # bytes; the longest answer that can be asked for takes about half of it, token by token
+PLAIN = {"Accept-Encoding": "identity"}  # a compressed megabyte may be a gigabyte
+Hook = Callable[[Any], Awaitable[None]]
+
+
+def limits() -> dict[str, list[Hook]]:
+    """Event hooks that hold every response of an HTTP client to the limits. It must send `PLAIN`."""
+    return {"response": [_hold_to_limits]}
+
+
+async def _hold_to_limits(response: Any) -> None:
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise WrongServer(
+            f"The server at {response.url.host} compresses its answers although it was asked not to.",
+            "Turn compression off in the server, or in the proxy before it.",
+        )
+    response.stream = _bounded(type(response.stream))(response.stream)
+
+
+def _bounded(kind: type) -> Any:
+    """A byte stream with limits for the HTTP library of `kind`: OpenAI's client brings one of its own."""
+    base: Any = next(parent for parent in kind.__mro__ if parent.__name__ == "AsyncByteStream")
+
+    class Bounded(base):  # type: ignore[misc]
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return _counted(self._stream)
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    return Bounded
+
+
+async def _counted(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks. Raises ReplyTooLong as soon as a line or the whole is beyond its limit."""
+    whole = line = 0
+    async for chunk in stream:
+        whole += len(chunk)
+        ended = chunk.rfind(b"\n")
+        line = line + len(chunk) if ended < 0 else len(chunk) - ended - 1
+        if max(whole - MOST_REPLY, line - MOST_LINE) > 0:
+            size = f"{MOST_LINE >> 20} MB without a line's end" if line > MOST_LINE else f"{MOST_REPLY >> 20} MB"
+            raise ReplyTooLong(f"The server sent more than {size} in one reply; the connection was closed.")
+        yield chunk
+
+
+async def lines(response: httpx.Response) -> AsyncGenerator[str, None]:
+    """The lines of a response as they arrive, ended by a line feed alone.
+
+    httpx also ends one at U+2028 and its like, which JSON allows inside a string.
+    """
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.removesuffix(b"\r").decode("utf-8", "replace")
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a server wants us to wait, from a number or an HTTP date; None for anything else."""
+    said = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", said):
+        return float(said)
+    with suppress(ValueError, TypeError):
+        when = parsedate_to_datetime(said)
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    return None
+
+
+def come_back(seconds: float | None) -> str:
+    """The hint that says when a server wants to be asked again."""
+    if not seconds:
+        return "Try again a little later."
+    return f"Try again in {seconds:.0f} seconds." if seconds < 120 else f"Try again in {seconds / 60:.0f} minutes."
