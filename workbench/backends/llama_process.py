@@ -1,7 +1,6 @@
 """Starts, watches and ends the engine's child process, and reads from its log why it died."""
 
 import asyncio
-import atexit
 import re
 import secrets
 import signal
@@ -131,7 +130,6 @@ class LlamaProcess:
                 f"The embedded engine cannot be started: {error.strerror or error}.",
                 f"Check that {self.log.parent} can be written to, or set WORKBENCH_HOME to another folder.",
             ) from None
-        atexit.register(self._kill)
 
     def _command(self) -> list[str]:
         launch = self.launch
@@ -148,7 +146,6 @@ class LlamaProcess:
 
     def _kill(self) -> None:
         """End the child now: it keeps nothing that would be lost."""
-        atexit.unregister(self._kill)
         self._child.kill()
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(STOP_SECONDS)

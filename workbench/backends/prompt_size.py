@@ -62,8 +62,8 @@ def check(request: ChatRequest, count: int | None, window: int | None) -> Notice
 def check_read(request: ChatRequest, count: int | None, answer: AnswerPart) -> NoticePart | None:
     """What the person should know when the backend read less of the prompt than there was: it cut it silently."""
     read, window = answer.prompt_tokens, answer.context_window or request.context_window
-    if read is None:
-        return None
+    if not read:
+        return None  # not told; some proxies say 0
     least, likely = bounds(request) if count is None else (count, count)
     seen = read + (answer.cached_tokens or 0)  # some servers count the cached part apart
     guessed = count is None and likely > _SMALL and seen < TOLERANCE * likely

@@ -12,7 +12,7 @@ import httpx
 from workbench.errors import ReplyTooLong, WrongServer
 
 MOST_LINE = 4 << 20  # bytes; the longest that makes sense is a whole answer with its log-probabilities in one object
-MOST_REPLY = 64 << 20  # bytes; the longest answer that can be asked for takes about half of it, token by token
+MOST_REPLY = 64 << 20  # bytes; the longest answer that can be asked for takes half of it, each token in an object
 PLAIN = {"Accept-Encoding": "identity"}  # a compressed megabyte may be a gigabyte
 Hook = Callable[[Any], Awaitable[None]]
 
