@@ -86,7 +86,7 @@ def wall_ratio(settings: Settings) -> tuple[list[str], float]:
 
 def token_cost(settings: Settings) -> list[str]:
     """Processor time of the whole process per streamed token, at a pace at which tokens come one by one."""
-    text = {"text": "word " * TOKENS}
+    text = {"text": "".join(f"{number * 7919 % 10007} " for number in range(TOKENS))}  # nothing that looks like a loop
     engine = Engine(settings, {"scripted": ScriptedBackend([text, text], speed=300)})
     request = RunRequest(machine="reflection", question="Write.", backend="scripted", model="demo")
     request = request.model_copy(update={"settings": ModelSettings(max_tokens=TOKENS)})
