@@ -3,20 +3,17 @@
 from dataclasses import dataclass
 
 import streamlit as st
-from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
 from agents import catalogue
 from agents.contract import Machine
 from workbench.engine import last_request
-from workbench.errors import RunNotFound, WorkbenchError
+from workbench.errors import RunNotFound
 from workbench.events import Graph, RunStarted, RunView
 from workbench.recorder import graph_of
 from workbench.request import Limits, ModelSettings
 from workbench.store.runs import RunRow
 from workbench.ui import cards, diagram, documents, export, forms, frame, live, metrics, scroll, session, start
-
-LIMITS = Limits().model_dump()
 
 
 @dataclass(frozen=True)
@@ -66,12 +63,12 @@ def adopt(row: RunRow) -> None:
         return
     session.put(session.MACHINE, row.machine)
     session.put(session.QUESTION, row.question)
-    first = next(iter(session.engine().store.events(row.id)), None)
-    if isinstance(first, RunStarted):
-        machine = catalogue.load(row.machine)
-        session.put(session.QUESTION, first.request["question"])
-        forms.fill(machine.options, session.option_prefix(machine.name), first.request["options"])
-        forms.fill(Limits, session.LIMITS, last_request([first]).limits.model_dump())
+    events = session.engine().store.events(row.id)
+    if events and isinstance(events[0], RunStarted):
+        request, machine = last_request(events), catalogue.load(row.machine)
+        session.put(session.QUESTION, request.question)
+        forms.fill(machine.options, session.option_prefix(machine.name), request.options)
+        forms.fill(Limits, session.LIMITS, request.limits.model_dump())
 
 
 def choose_machine() -> Machine:
@@ -121,7 +118,7 @@ def lay_out(machine: Machine) -> Places:
 def draw_settings(machine: Machine) -> None:
     """The chips of what is chosen; behind them the machine's options, the model's settings, the documents."""
     options, settings = chosen_options(machine), forms.read(ModelSettings, session.SETTINGS)
-    limits = {name: value for name, value in forms.read(Limits, session.LIMITS).items() if value != LIMITS[name]}
+    limits = forms.read(Limits, session.LIMITS)
     words = [*forms.chips(options), *forms.setting_chips(settings, machine.temperature), *forms.limit_chips(limits)]
     opened_by = st.expander(forms.chip_markdown(words), key="settings", type="compact")
     with opened_by, st.container(key="settings-panel"):
@@ -193,7 +190,7 @@ def show_answer(view: RunView, run_id: str, places: Places) -> None:
     with places.answer.container(key="answer-place"):
         st.html(cards.answer_html(view))
         with st.container(horizontal=True, key="take-away"):
-            if view.status != "answered" and session.engine().can_resume(run_id):
+            if view.started and view.status != "answered" and session.engine().can_resume(run_id):
                 st.button("Resume", key="resume", type="primary", on_click=resume, args=(run_id,))
             if view.finished and view.finished.answer:
                 export.copy_button(view.finished.answer, key=f"copy-{run_id}")
@@ -219,28 +216,17 @@ def ask() -> None:
     if session.engine().is_live(session.recall(session.RUN) or ""):
         return  # the shortcut, pressed once more
     machine = catalogue.load(session.recall(session.MACHINE, catalogue.MACHINES[0]))
-    try:
-        settings = forms.read(ModelSettings, session.SETTINGS)
-        limits = forms.read(Limits, session.LIMITS)
+    settings, limits = forms.read(ModelSettings, session.SETTINGS), forms.read(Limits, session.LIMITS)
+    with forms.explained():
         run_id = session.engine().submit(session.request(machine.name, chosen_options(machine), settings, limits))
-    except ValidationError as error:
-        session.put(session.PROBLEM, session.Problem(forms.sentence(error)))
-    except WorkbenchError as error:
-        session.put(session.PROBLEM, session.Problem(error.message, error.hint))
-    else:
         session.open_run(run_id)
         session.put(session.ADOPTED, run_id)
 
 
 def resume(run_id: str) -> None:
     """Go on from the last finished step, within the limits that the form holds now."""
-    try:
+    with forms.explained():
         session.engine().resume(run_id, Limits.model_validate(forms.read(Limits, session.LIMITS)))
-    except ValidationError as error:
-        session.put(session.PROBLEM, session.Problem(forms.sentence(error)))
-    except WorkbenchError as error:
-        session.put(session.PROBLEM, session.Problem(error.message, error.hint))
-    else:
         session.open_run(run_id)
         session.put(session.STOPPING, None)
 

@@ -141,7 +141,7 @@ class RunBench(Bench):
             shown = registry.arguments_from_text(self._tools[tool], arguments)
         if known := self._journal.observation((node, step), tool, shown):
             return Observation(text=known.result, error=known.error)
-        self._check_limits()
+        self._check_tool_calls()
         tool_id = f"t{next(self._ids)}"
         self._log.emit(ToolCalled, tool_id=tool_id, node=node, step=step, name=tool, arguments=shown)
         self.totals = self.totals.model_copy(update={"tool_calls": self.totals.tool_calls + 1})
@@ -228,7 +228,6 @@ class RunBench(Bench):
 
     async def _call_once(self, call_id: str, role: str, request: ChatRequest) -> Answer:
         node, step = _where()
-        self._check_limits()
         request = request.model_copy(update={"max_tokens": self._affordable(request.max_tokens)})
         estimate = await self._backend.count_tokens(request)
         self._log.emit(
@@ -302,20 +301,20 @@ class RunBench(Bench):
         )
         return to_answer(answered)
 
-    def _check_limits(self) -> None:
-        """Raise LimitReached when the run may go no further."""
-        limits, spent = self._request.limits, self.totals
-        if limits.tokens is not None and spent.completion_tokens >= limits.tokens:
-            raise LimitReached(f"{spent.completion_tokens} tokens were written; the limit is {limits.tokens}.")
-        if limits.tool_calls is not None and spent.tool_calls >= limits.tool_calls:
-            raise LimitReached(f"{spent.tool_calls} tools were called, the most allowed.")
+    def _check_tool_calls(self) -> None:
+        """Raise LimitReached when no tool may be called any more; the model may still answer without one."""
+        most = self._request.limits.tool_calls
+        if most is not None and self.totals.tool_calls >= most:
+            raise LimitReached(f"{self.totals.tool_calls} tools were called, the most allowed.")
 
     def _affordable(self, max_tokens: int | None) -> int | None:
-        """So many tokens may the next answer have at most."""
-        if self._request.limits.tokens is None:
+        """So many tokens may the next answer have at most. Raises LimitReached when none are left."""
+        most, spent = self._request.limits.tokens, self.totals.completion_tokens
+        if most is None:
             return max_tokens
-        left = self._request.limits.tokens - self.totals.completion_tokens
-        return left if max_tokens is None else min(left, max_tokens)
+        if spent >= most:
+            raise LimitReached(f"{spent} tokens were written; the limit is {most}.")
+        return most - spent if max_tokens is None else min(most - spent, max_tokens)
 
     def _say_retry(self, answer: Answer, wrong: str, attempt: int, told: str) -> None:
         error = ErrorInfo(code="structured_output_invalid", message=wrong)

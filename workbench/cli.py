@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, get_origin
+from typing import TYPE_CHECKING, Any, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -29,7 +29,10 @@ from workbench.request import Limits, RunRequest
 from workbench.settings import Settings, load
 from workbench.store import checkpoints
 from workbench.store.runs import STATUSES, RunRow, RunStore
-from workbench.terminal import Progress, Transcript, harmless
+from workbench.terminal import Progress, Transcript, harmless, say_problems
+
+if TYPE_CHECKING:
+    from workbench.engine import Engine
 
 ANSWERED, USAGE, FAILED, UNFINISHED = 0, 2, 3, 4
 INTERRUPTED, PIPE_CLOSED = 128 + signal.SIGINT, 128 + 13
@@ -98,11 +101,20 @@ def _limit_flags(command: argparse.ArgumentParser) -> None:
 
 
 def read_limits(arguments: argparse.Namespace, base: Limits) -> Limits:
-    """The limits with what the command line says in their place. Raises pydantic.ValidationError."""
+    """The limits with what the command line says in their place. Raises InvalidRequest."""
     given = {name: getattr(arguments, f"limit_{name}") for name in Limits.model_fields}
-    return Limits.model_validate(
-        base.model_dump() | {name: value for name, value in given.items() if value is not None}
-    )
+    chosen = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Limits.model_validate(base.model_dump() | chosen)
+    except ValidationError as error:
+        raise _wrong_flag(error, "limit-") from None
+
+
+def _wrong_flag(error: ValidationError, prefix: str = "") -> InvalidRequest:
+    """What is wrong with a flag's value, in a sentence."""
+    problem = error.errors()[0]
+    flag = str(problem["loc"][-1]).replace("_", "-")
+    return InvalidRequest(f"--{prefix}{flag} cannot be {problem['input']}: {problem['msg']}.")
 
 
 def _runs_parsers(runs: argparse.ArgumentParser) -> None:
@@ -153,40 +165,38 @@ def _positive(text: str) -> int:
 
 def run_machine(arguments: argparse.Namespace, settings: Settings) -> int:
     """Start a run and follow it to its end."""
-    from workbench.engine import Engine  # LangGraph takes a second to import: only a run pays for it
-
     request = read_request(arguments, settings)
-    engine = Engine(settings)
-    try:
-        if engine.store.notice:
-            print(engine.store.notice, file=sys.stderr)
-        run_id = engine.submit(request)
-        with _stoppable(lambda: engine.stop(run_id)):
-            return _follow(engine.follow(run_id), as_json=arguments.json)
-    finally:
-        engine.close()
+    with _engine(settings) as engine:
+        return _watch(engine, engine.submit(request), arguments.json)
 
 
 def resume_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Go on with a run and follow it to its end."""
-    from workbench.engine import Engine, last_request
+    from workbench.engine import last_request
+
+    with _engine(settings) as engine:
+        run_id = engine.store.run(arguments.id).id
+        events = engine.store.events(run_id)
+        engine.resume(run_id, read_limits(arguments, last_request(events).limits))
+        return _watch(engine, run_id, arguments.json, events[-1].seq if arguments.json else -1)
+
+
+@contextmanager
+def _engine(settings: Settings) -> Iterator["Engine"]:
+    from workbench.engine import Engine  # LangGraph takes a second to import: only a run pays for it
 
     engine = Engine(settings)
     try:
         if engine.store.notice:
             print(engine.store.notice, file=sys.stderr)
-        run_id = engine.store.run(arguments.id).id
-        events = engine.store.events(run_id)
-        limits = read_limits(arguments, last_request(events).limits)
-        engine.resume(run_id, limits)
-        with _stoppable(lambda: engine.stop(run_id)):
-            return _follow(engine.follow(run_id, events[-1].seq if arguments.json else -1), as_json=arguments.json)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        flag = str(problem["loc"][-1]).replace("_", "-")
-        raise InvalidRequest(f"--limit-{flag} cannot be {problem['input']}: {problem['msg']}.") from None
+        yield engine
     finally:
         engine.close()
+
+
+def _watch(engine: "Engine", run_id: str, as_json: bool, after: int = -1) -> int:
+    with _stoppable(lambda: engine.stop(run_id)):
+        return _follow(engine.follow(run_id, after), as_json=as_json)
 
 
 def read_request(arguments: argparse.Namespace, settings: Settings) -> RunRequest:
@@ -210,8 +220,7 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> RunReques
         problem = error.errors()[0]
         if problem["type"] == "value_error":
             raise InvalidRequest(str(problem["ctx"]["error"])) from None
-        flag = str(problem["loc"][-1]).replace("_", "-")
-        raise InvalidRequest(f"--{flag} cannot be {problem['input']}: {problem['msg']}.") from None
+        raise _wrong_flag(error) from None
 
 
 def read_options(machine: str, pairs: Sequence[str]) -> dict[str, Any]:
@@ -461,10 +470,7 @@ def fetch_model(arguments: argparse.Namespace, settings: Settings) -> int:
     told: set[str] = set()
 
     def show(state: fetch.Progress) -> None:
-        for problem in state.problems:
-            if problem not in told:
-                told.add(problem)
-                line.say(f"{problem}.")
+        say_problems(state, line, told)
         if state.state == "checking":
             line.show("checking", f"Checking the SHA-256 of {state.name}.")
         elif state.state in ("waiting", "fetching"):

@@ -7,6 +7,7 @@ import os
 import random
 import threading
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -23,13 +24,12 @@ from workbench.errors import InvalidRequest, StoreError, WorkbenchError
 from workbench.events import AnyEvent, Card, ErrorInfo, Resumed, RunFinished, RunStarted, RunView, Warned
 from workbench.journal import Journal
 from workbench.log import RunLog
-from workbench.prompts import Prompt
 from workbench.recorder import Recorder, graph_of
 from workbench.request import Limits, RunRequest
 from workbench.settings import Settings
 from workbench.slots import Slots
 from workbench.store import checkpoints
-from workbench.store.runs import RunStore
+from workbench.store.runs import RunRow, RunStore
 from workbench.tools import registry as tools
 
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # checkpoints hold plain data and messages, never pickles
@@ -37,6 +37,17 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # checkpoints hold pl
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 STOPPED = "Stopped by the person."
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be done: its log, and what of the request a resumed run has changed (None: it begins)."""
+
+    log: RunLog
+    machine: Machine
+    options: Options
+    request: RunRequest
+    changed: dict[str, Any] | None = None
 
 
 class Engine:
@@ -66,7 +77,7 @@ class Engine:
         request = self._resolved(machine, options, request)
         run_id = uuid4().hex[:12]
         self.store.create(run_id, request, machine.title, _now())
-        self._launch(RunLog(run_id, self.store.append), machine, options, request)
+        self._launch(Job(RunLog(run_id, self.store.append), machine, options, request))
         return run_id
 
     def resume(self, run_id: str, limits: Limits | None = None) -> None:
@@ -75,23 +86,22 @@ class Engine:
         `limits` replace the run's own from here on. Raises RunNotFound, and InvalidRequest when there is nothing to
         go on with.
         """
-        run_id = self.store.run(run_id).id
-        events = self.store.events(run_id)
+        row = self.store.run(run_id)
+        run_id, events = row.id, self.store.events(row.id)
         request = last_request(events)
         machine = self._machine(request.machine)
         options = read_options(machine, request.options)
-        self._check_due(run_id, machine, events)
+        self._check_due(row, machine)
         self.store.claim(run_id)
-        changed = limits is not None and limits != request.limits
-        request = request.model_copy(update={"limits": limits or request.limits})
+        changed = {} if limits in (None, request.limits) else {"limits": limits}
         log = RunLog(run_id, self.store.append, events)
-        self._launch(log, machine, options, request, {"limits": request.limits.model_dump()} if changed else {})
+        self._launch(Job(log, machine, options, request.model_copy(update=changed), changed))
 
     def can_resume(self, run_id: str) -> bool:
         """Whether `resume` has something to go on with."""
         try:
-            events = self.store.events(run_id)
-            self._check_due(run_id, self._machine(last_request(events).machine), events)
+            row = self.store.run(run_id)
+            self._check_due(row, self._machine(row.machine))
         except WorkbenchError:
             return False
         return True
@@ -177,9 +187,10 @@ class Engine:
         changes = {"model": model, "settings": settings, "options": options.model_dump(mode="json")}
         return request.model_copy(update=changes)
 
-    def _check_due(self, run_id: str, machine: Machine, events: Sequence[AnyEvent]) -> None:
+    def _check_due(self, row: RunRow, machine: Machine) -> None:
         """Raise InvalidRequest when the run has its end and no node is due any more."""
-        if isinstance(events[-1], RunFinished) and not self.on_loop(self._is_due(run_id, machine)):
+        cut_off = row.status in ("interrupted", "running")
+        if not cut_off and not self.on_loop(self._is_due(row.id, machine)):
             raise InvalidRequest("This run has come to its end: there is no step to go on with.", "Run it again.")
 
     async def _is_due(self, run_id: str, machine: Machine) -> bool:
@@ -187,84 +198,60 @@ class Engine:
         kept = await graph.aget_state({"configurable": {"thread_id": run_id}})
         return kept.metadata is None or bool(kept.tasks)
 
-    def _launch(
-        self,
-        log: RunLog,
-        machine: Machine,
-        options: Options,
-        request: RunRequest,
-        resumed: dict[str, Any] | None = None,
-    ) -> None:
-        self._logs[log.run_id] = log
-        self._loop.call_soon_threadsafe(self._start, log, machine, options, request, resumed)
+    def _launch(self, job: Job) -> None:
+        self._logs[job.log.run_id] = job.log
+        self._loop.call_soon_threadsafe(self._start, job)
 
-    def _start(
-        self,
-        log: RunLog,
-        machine: Machine,
-        options: Options,
-        request: RunRequest,
-        resumed: dict[str, Any] | None,
-    ) -> None:
-        task = self._loop.create_task(self._run(log, machine, options, request, resumed))
-        log.on_failure = task.cancel
-        task.add_done_callback(lambda _: self._end_unstarted(log, machine))
-        self._tasks[log.run_id] = task
+    def _start(self, job: Job) -> None:
+        task = self._loop.create_task(self._run(job))
+        job.log.on_failure = task.cancel
+        task.add_done_callback(lambda _: self._end_unstarted(job))
+        self._tasks[job.log.run_id] = task
 
-    def _end_unstarted(self, log: RunLog, machine: Machine) -> None:
+    def _end_unstarted(self, job: Job) -> None:
         """A task that is cancelled before its first step never runs: its log gets its end here."""
-        if not log.finished and not self._closing:
-            self._finish(log, machine, None, {"status": "stopped", "reason": STOPPED})
+        if job.log.finished:
+            return
+        if self._closing:
+            self._leave(job.log)
+        else:
+            self._finish(job, None, {"status": "stopped", "reason": STOPPED})
 
     def _cancel(self, run_id: str) -> None:
         if task := self._tasks.get(run_id):
             task.cancel()
 
-    async def _run(
-        self,
-        log: RunLog,
-        machine: Machine,
-        options: Options,
-        request: RunRequest,
-        resumed: dict[str, Any] | None,
-    ) -> None:
+    async def _run(self, job: Job) -> None:
         """A run from its first event, or from where it was cut off, to its last, which is always RunFinished."""
         bench: RunBench | None = None
         recorder: Recorder | None = None
         ending: dict[str, Any]
         try:
-            journal = Journal(log.events)
-            bench = await self._prepare(log, machine, options, request, resumed, journal)
-            recorder = Recorder(log, request.limits.steps, journal)
-            async with asyncio.timeout(seconds_left(request.limits, log)):
-                state = await recorder.record(
-                    machine, bench, await self._checkpoints(), machine.begin(request.question, bench)
-                )
+            journal = Journal(job.log.events)
+            bench = await self._prepare(job, journal)
+            recorder = Recorder(job.log, job.request.limits.steps, journal)
+            first = job.machine.begin(job.request.question, bench)
+            recording = recorder.record(job.machine, bench, await self._checkpoints(), first)
+            state = await within(job.request.limits.seconds, job.log, recording)
             limit, answer = state.get("limit", ""), state.get("answer", "")
             ending = {"status": "limit" if limit else "answered", "answer": answer, "reason": limit}
         except LimitReached as limit:
-            ending = {"status": "limit", "answer": best_so_far(recorder, log), "reason": str(limit)}
-        except TimeoutError:
-            reason = f"{request.limits.seconds:g} seconds have passed, the most allowed."
-            ending = {"status": "limit", "answer": best_so_far(recorder, log), "reason": reason}
+            ending = {"status": "limit", "answer": best_so_far(recorder, job.log), "reason": str(limit)}
         except asyncio.CancelledError:
             if self._closing:
-                return self._leave(log)
+                return self._leave(job.log)
             ending = {"status": "stopped", "reason": STOPPED}
-            if log.failure is not None:
-                ending = {"status": "failed", "error": error_info(log.failure)}
+            if job.log.failure is not None:
+                ending = {"status": "failed", "error": error_info(job.log.failure)}
         except WorkbenchError as error:
             ending = {"status": "failed", "error": error_info(error)}
         except Exception as error:
-            ending = {"status": "failed", "error": self._unforeseen(error, log.run_id)}
-        self._finish(log, machine, bench, ending)
+            ending = {"status": "failed", "error": self._unforeseen(error, job.log.run_id)}
+        self._finish(job, bench, ending)
 
     def _leave(self, log: RunLog) -> None:
         """The app ends while the run goes on: what there is is kept, and the run can be resumed."""
-        try:
-            log.save()
-        except StoreError as error:
-            logger.error("run %s could not be kept: %s %s", log.run_id, error.message, error.hint)
+        self._let_go(log)
         log.close()
 
     def _unforeseen(self, error: Exception, run_id: str) -> ErrorInfo:
@@ -275,11 +262,14 @@ class Engine:
         message = f"Second Thought itself failed: {type(error).__name__}: {error}"
         return ErrorInfo(code="internal", message=message, hint="Run it again; if it returns, report it with the log.")
 
-    def _finish(self, log: RunLog, machine: Machine, bench: RunBench | None, ending: dict[str, Any]) -> None:
-        totals = bench.totals if bench else RunView.of(log.events).totals
-        totals = totals.model_copy(update={"seconds": log.seconds()})
-        feedback = machine.feedback if ending["status"] == "answered" else "none"
-        log.emit(RunFinished, feedback=feedback, totals=totals, **ending)
+    def _finish(self, job: Job, bench: RunBench | None, ending: dict[str, Any]) -> None:
+        totals = bench.totals if bench else RunView.of(job.log.events).totals
+        totals = totals.model_copy(update={"seconds": job.log.seconds()})
+        feedback = job.machine.feedback if ending["status"] == "answered" else "none"
+        job.log.emit(RunFinished, feedback=feedback, totals=totals, **ending)
+        self._let_go(job.log)
+
+    def _let_go(self, log: RunLog) -> None:
         try:
             log.save()
         except StoreError as error:
@@ -287,59 +277,27 @@ class Engine:
         self._tasks.pop(log.run_id, None)
         self._logs.pop(log.run_id, None)
 
-    async def _prepare(
-        self,
-        log: RunLog,
-        machine: Machine,
-        options: Options,
-        request: RunRequest,
-        resumed: dict[str, Any] | None,
-        journal: Journal,
-    ) -> RunBench:
+    async def _prepare(self, job: Job, journal: Journal) -> RunBench:
         """The run's first event, and its Bench. A backend that cannot be asked fails the run after that event."""
+        request, log = job.request, job.log
         backend = self.backend(request.backend)
-        roles = prompts.load(machine.name).roles
+        roles = prompts.load(job.machine.name).roles
+        digests = {role: prompt.digest for role, prompt in roles.items()}
         model, trouble = ModelInfo(name=request.model), None
         try:
             model = await backend.model(request.model)
         except WorkbenchError as error:
             trouble = error
-        if resumed is None:
-            self._say_started(log, machine, request, model, roles)
+        if job.changed is None:
+            say_started(job, model, digests)
         else:
-            self._say_resumed(log, model, roles, resumed)
+            say_resumed(job, model, digests)
         if trouble is not None:
             raise trouble
         slots = self._slots.setdefault(request.backend, Slots(backend.slots))
-        offered = {name: tools.create(name, self.settings) for name in getattr(options, "tools", ())}
-        logprobs = "logprobs" in model.capabilities
-        return RunBench(request, options, backend, slots, log, roles, offered, model.context_window, logprobs, journal)
-
-    def _say_started(
-        self, log: RunLog, machine: Machine, request: RunRequest, model: ModelInfo, roles: Mapping[str, Prompt]
-    ) -> None:
-        log.emit(
-            RunStarted,
-            request=request.model_dump(mode="json"),
-            machine_title=machine.title,
-            graph=graph_of(machine),
-            created_at=_now(),
-            model_digest=model.digest,
-            context_window=request.settings.context_window or model.context_window,
-            prompts={role: prompt.digest for role, prompt in roles.items()},
-            version=__version__,
-        )
-
-    def _say_resumed(self, log: RunLog, model: ModelInfo, roles: Mapping[str, Prompt], changed: dict[str, Any]) -> None:
-        """The run goes on; what is not as it was when it began is said."""
-        log.emit(Resumed, resumed_at=_now(), **changed)
-        begun = next(event for event in log.events if isinstance(event, RunStarted))
-        if begun.prompts != {role: prompt.digest for role, prompt in roles.items()}:
-            log.emit(Warned, code="prompts_changed", message="The prompts have changed since this run began.")
-        if begun.model_digest and model.digest and begun.model_digest != model.digest:
-            log.emit(
-                Warned, code="model_changed", message="The model behind this name has changed since this run began."
-            )
+        offered = {name: tools.create(name, self.settings) for name in getattr(job.options, "tools", ())}
+        window, logprobs = model.context_window, "logprobs" in model.capabilities
+        return RunBench(request, job.options, backend, slots, log, roles, offered, window, logprobs, journal)
 
     async def _checkpoints(self) -> checkpoints.OrderedSaver:
         """LangGraph's checkpoints, in a file beside the log, which is always written first."""
@@ -384,9 +342,43 @@ def last_request(events: Sequence[AnyEvent]) -> RunRequest:
     return request
 
 
-def seconds_left(limits: Limits, log: RunLog) -> float | None:
-    """Seconds that the run still has; None without a limit."""
-    return None if limits.seconds is None else max(limits.seconds - log.seconds(), 0.0)
+def say_started(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
+    """The whole request, and all that would be needed to run it again. `digests` are those of the roles' prompts."""
+    job.log.emit(
+        RunStarted,
+        request=job.request.model_dump(mode="json"),
+        machine_title=job.machine.title,
+        graph=graph_of(job.machine),
+        created_at=_now(),
+        model_digest=model.digest,
+        context_window=job.request.settings.context_window or model.context_window,
+        prompts=digests,
+        version=__version__,
+    )
+
+
+def say_resumed(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
+    """The run goes on; what is not as it was when it began is said."""
+    changed = {name: value.model_dump() for name, value in (job.changed or {}).items()}
+    job.log.emit(Resumed, resumed_at=_now(), **changed)
+    begun = next(event for event in job.log.events if isinstance(event, RunStarted))
+    if begun.prompts != digests:
+        job.log.emit(Warned, code="prompts_changed", message="The prompts have changed since this run began.")
+    if begun.model_digest and model.digest and begun.model_digest != model.digest:
+        message = "The model behind this name has changed since this run began."
+        job.log.emit(Warned, code="model_changed", message=message)
+
+
+async def within(seconds: float | None, log: RunLog, recording: Coroutine[Any, Any, Result]) -> Result:
+    """The result, if it comes before the run is so old. Raises LimitReached."""
+    clock = asyncio.timeout(None if seconds is None else max(seconds - log.seconds(), 0.0))
+    try:
+        async with clock:
+            return await recording
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        raise LimitReached(f"{seconds:g} seconds have passed, the most allowed.") from None
 
 
 def best_so_far(recorder: Recorder | None, log: RunLog) -> str:

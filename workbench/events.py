@@ -429,7 +429,8 @@ class RunView:
     """The fold: apply a run's events in order and read what a person should see.
 
     `entries` is the list of things drawn as cards, in order, append-only; `changed` collects the indexes of entries
-    that the events applied since the last `take_changes()` touched.
+    that the events applied since the last `take_changes()` touched. `clock` is a moment of the wall clock (ISO 8601)
+    and how old the run was then: its start, or when it last went on.
     """
 
     started: RunStarted | None = None
@@ -442,12 +443,12 @@ class RunView:
     paused: Paused | None = None
     last_seq: int = -1
     last_at: float = 0.0
+    clock: tuple[str, float] = ("", 0.0)
     changed: set[int] = field(default_factory=set)
     graph_changed: bool = False
     _calls: dict[str, int] = field(default_factory=dict)
     _tools: dict[str, int] = field(default_factory=dict)
     _steps: dict[int, list[str]] = field(default_factory=dict)
-    _clock: tuple[str, float] = ("", 0.0)
 
     @classmethod
     def of(cls, events: Iterable[AnyEvent]) -> "RunView":
@@ -475,11 +476,6 @@ class RunView:
     def status(self) -> Status:
         """Where the run stands."""
         return self.finished.status if self.finished is not None else "running"
-
-    @property
-    def clock(self) -> tuple[str, float]:
-        """A moment of the wall clock (ISO 8601) and how old the run was then: its start, or when it last went on."""
-        return self._clock
 
     def is_inherited(self, entry: "Entry") -> bool:
         """Whether a fork took the entry over from its parent."""
@@ -555,7 +551,7 @@ class RunView:
 
     def _on_run_started(self, event: RunStarted) -> None:
         self.started = event
-        self._clock = (event.created_at, event.at)
+        self.clock = (event.created_at, event.at)
         self.graph_changed = True
 
     def _on_node_started(self, event: NodeStarted) -> None:
@@ -643,7 +639,7 @@ class RunView:
 
     def _on_resumed(self, event: Resumed) -> None:
         self.paused = self.finished = None
-        self._clock = (event.resumed_at, event.at)
+        self.clock = (event.resumed_at, event.at)
         self._cut_off("Interrupted here.", event.at)
         self.live_nodes = []
         self.graph_changed = True
@@ -664,11 +660,11 @@ class RunView:
         self._cut_off("Stopped here.", event.at)
 
     def _cut_off(self, words: str, at: float) -> None:
-        """Calls that are without an answer will never get one."""
+        """Calls that are without an answer will never get one; what a failed one's card says depends on the end."""
         for index, entry in enumerate(self.entries):
-            if isinstance(entry, CallView) and entry.answer is None and entry.error is None:
-                entry.error = ErrorInfo(code="stopped", message=words)
-                entry.ended_at = at
+            if isinstance(entry, CallView) and entry.answer is None:
+                if entry.error is None:
+                    entry.error, entry.ended_at = ErrorInfo(code="stopped", message=words), at
                 self._touch(index)
             if isinstance(entry, ToolView) and entry.answered is None:
                 entry.interrupted = True

@@ -31,6 +31,10 @@ class Journal:
     def __init__(self, events: Iterable[AnyEvent] = ()) -> None:
         """Read a run's log so far."""
         self.open: dict[Place, int] = {}  # what began and did not end -> how often it began
+        self._calls: dict[str, ModelCalled] = {}
+        self._answers: list[tuple[ModelCalled, ModelAnswered]] = []
+        self._tools: dict[str, ToolCalled] = {}
+        self._observations: list[tuple[ToolCalled, ToolAnswered]] = []
         self._said: list[Event] = []
         for event in events:
             self._take(event)
@@ -39,31 +43,31 @@ class Journal:
         """The node has ended: what it did will not be asked for again."""
         self.open.pop(place, None)
         if not self.open:
+            self._answers.clear()
+            self._observations.clear()
             self._said.clear()
 
     def answer(self, place: Place, messages: tuple[Mapping[str, Any], ...]) -> ModelAnswered | None:
         """The answer that the node got to these messages."""
-        for call in self._of(ModelCalled, place):
-            answer = self._answer_to(call.call_id)
-            if answer is not None and call.messages == messages:
-                self._forget(call, answer)
+        for number, (call, answer) in enumerate(self._answers):
+            if (call.node, call.step) == place and call.messages == messages:
+                del self._answers[number]
                 return answer
         return None
 
     def observation(self, place: Place, name: str, arguments: Mapping[str, Any]) -> ToolAnswered | None:
         """What the tool said to these arguments."""
-        for call in self._calls(place, name, arguments):
-            for event in self._said:
-                if isinstance(event, ToolAnswered) and event.tool_id == call.tool_id:
-                    self._forget(call, event)
-                    return event
+        for number, (call, observed) in enumerate(self._observations):
+            if (call.node, call.step) == place and (call.name, call.arguments) == (name, arguments):
+                del self._observations[number]
+                return observed
         return None
 
     def has(self, kind: type[Event], fields: Mapping[str, Any]) -> bool:
         """Whether such a card, decision, retry or warning is on the log already."""
-        for event in self._said:
+        for number, event in enumerate(self._said):
             if isinstance(event, kind) and all(getattr(event, name) == value for name, value in fields.items()):
-                self._forget(event)
+                del self._said[number]
                 return True
         return False
 
@@ -74,22 +78,13 @@ class Journal:
                 self.open[place] = self.open.get(place, 0) + 1
             case NodeFinished():
                 self.end((event.node, event.step))
-            case ModelCalled() | ModelAnswered() | ToolCalled() | ToolAnswered() | Card() | Decision() | Retried():
+            case ModelCalled():
+                self._calls[event.call_id] = event
+            case ModelAnswered():
+                self._answers.append((self._calls[event.call_id], event))
+            case ToolCalled():
+                self._tools[event.tool_id] = event
+            case ToolAnswered():
+                self._observations.append((self._tools[event.tool_id], event))
+            case Card() | Decision() | Retried() | Warned():
                 self._said.append(event)
-            case Warned():
-                self._said.append(event)
-
-    def _of(self, kind: type[ModelCalled], place: Place) -> list[ModelCalled]:
-        return [event for event in self._said if isinstance(event, kind) and (event.node, event.step) == place]
-
-    def _calls(self, place: Place, name: str, arguments: Mapping[str, Any]) -> list[ToolCalled]:
-        calls = [event for event in self._said if isinstance(event, ToolCalled)]
-        return [
-            call for call in calls if (call.node, call.step, call.name, call.arguments) == (*place, name, arguments)
-        ]
-
-    def _answer_to(self, call_id: str) -> ModelAnswered | None:
-        return next((e for e in self._said if isinstance(e, ModelAnswered) and e.call_id == call_id), None)
-
-    def _forget(self, *events: Event) -> None:
-        self._said = [event for event in self._said if not any(event is known for known in events)]

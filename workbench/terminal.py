@@ -130,13 +130,13 @@ def _follow(download: fetch.Download, line: Progress) -> None:
     if end.error:  # it names the problems itself
         line.say(f"{end.error.message} {end.error.hint}")
         return
-    _say_problems(end, line, told)
+    say_problems(end, line, told)
     line.say(f"The model {end.name} is there and checked.")
 
 
 def _show_download(now: fetch.Progress, line: Progress, told: set[str]) -> None:
     """How far it is: a line that changes in place, or where that is no terminal a new one with every 5%."""
-    _say_problems(now, line, told)
+    say_problems(now, line, told)
     if now.state == "checking":
         line.show("checking", f"Checking the SHA-256 of {now.name}.")
         return
@@ -148,7 +148,8 @@ def _show_download(now: fetch.Progress, line: Progress, told: set[str]) -> None:
     )
 
 
-def _say_problems(now: fetch.Progress, line: Progress, told: set[str]) -> None:
+def say_problems(now: fetch.Progress, line: Progress, told: set[str]) -> None:
+    """What went wrong with a download's sources, each once; `told` remembers."""
     for problem in now.problems:
         if problem not in told:
             told.add(problem)

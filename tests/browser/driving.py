@@ -113,6 +113,13 @@ def wait_for_words(page: Any, words: str) -> None:
     page.locator(".wb-card", has_text=words).last.wait_for()
 
 
+def stop_at(page: Any, words: str) -> None:
+    """Stop the run once some card says this; wait until it has stopped."""
+    wait_for_words(page, words)
+    button(page, "Stop").click()
+    button(page, "Run").wait_for()
+
+
 def wait_for_answer(page: Any) -> Any:
     """Wait for the run's end; the answer."""
     page.locator("#answer").wait_for()

@@ -11,6 +11,7 @@ from tests.browser.driving import (
     button,
     choose,
     run_id,
+    stop_at,
     wait_for_answer,
     wait_for_words,
 )
@@ -54,9 +55,7 @@ def test_stop_ends_the_run_and_keeps_what_was_written(tab: Tab):
     page = tab()
     choose(page, "Reflection")
     ask(page, ESSAY)
-    wait_for_words(page, "treasured companion")
-    button(page, "Stop").click()
-    button(page, "Run").wait_for()
+    stop_at(page, "treasured companion")
     assert "treasured companion" in page.locator("#entry-0").inner_text()
     assert "Stopped here." in page.locator(".wb-card").last.inner_text()
     assert "Stopped" in page.locator("#answer").inner_text()
@@ -69,9 +68,7 @@ def test_a_stopped_run_is_resumed_and_comes_to_its_answer(tab: Tab):
     page = tab()
     choose(page, "Reflection")
     ask(page, ESSAY)
-    wait_for_words(page, "No example from the text")
-    button(page, "Stop").click()
-    button(page, "Run").wait_for()
+    stop_at(page, "No example from the text")
     name = run_id(page)
     page.get_by_role("button", name="Resume").click()
     button(page, "Stop").wait_for()

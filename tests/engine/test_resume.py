@@ -212,6 +212,28 @@ def test_a_limit_of_tool_calls_ends_the_run_before_the_next_one(settings: Settin
     assert view.status == "limit" and len(made) == 1
 
 
+def test_after_the_last_tool_call_that_is_allowed_the_model_may_still_answer(settings: Settings):
+    """The limit is on tools: a run that needs none of them is not touched by it."""
+    answers = [action("calculator", "1 + 1"), action("finish", "2")]
+    for machine, script, most in (("react", answers, 1), ("stepwise", STEPS, 0)):
+        with scripted_engine(settings, script) as engine:
+            run_id = engine.submit(request(machine).model_copy(update={"limits": Limits(tool_calls=most)}))
+            assert ended(engine, run_id).status == "answered"
+
+
+def test_a_timeout_of_a_node_s_own_fails_the_run(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    """It is not taken for the limit's."""
+
+    def slow(*_: Any) -> None:
+        raise TimeoutError("nobody came")
+
+    monkeypatch.setattr("workbench.bench.to_message", slow)
+    with scripted_engine(settings, STEPS) as engine:
+        view = ended(engine, engine.submit(request("stepwise")))
+    assert view.status == "failed" and view.finished is not None and view.finished.error is not None
+    assert "nobody came" in view.finished.error.message
+
+
 def test_the_answer_is_cut_to_the_tokens_that_are_left(settings: Settings):
     """The last call may not write more than the run has left."""
     backend = ScriptedBackend([" ".join(["word"] * 50)], speed=0)

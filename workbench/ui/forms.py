@@ -1,6 +1,7 @@
 """Forms made from bounded pydantic fields: a machine's Options and the model settings become widgets and chips."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from workbench.request import Limits
 from workbench.ui import session
 
 MOST_SLIDER_STEPS = 50
@@ -78,9 +80,10 @@ def setting_chips(values: Mapping[str, Any], temperature: float) -> list[str]:
 
 
 def limit_chips(values: Mapping[str, Any]) -> list[str]:
-    """The limits as short words: `at most 500 tokens`."""
-    shown = {name: name.replace("_", " ") for name in values}
-    return [f"at most {value:g} {shown[name]}" for name, value in values.items() if value is not None]
+    """The limits that a person set, as short words: `at most 500 tokens`."""
+    usual = Limits().model_dump()
+    chosen = {name: value for name, value in values.items() if value is not None and value != usual[name]}
+    return [f"at most {value:g} {name.replace('_', ' ')}" for name, value in chosen.items()]
 
 
 def chip_markdown(words: Iterable[str]) -> str:
@@ -95,6 +98,16 @@ def sentence(error: ValidationError) -> str:
         return str(first["ctx"]["error"])
     field = str(first["loc"][-1]).replace("_", " ").capitalize() if first["loc"] else "The request"
     return f"{field}: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What a form asks for in here: a wrong field, as any error of ours, becomes a sentence on the page."""
+    try:
+        with session.explained():
+            yield
+    except ValidationError as error:
+        session.put(session.PROBLEM, session.Problem(sentence(error)))
 
 
 def _control(name: str, info: FieldInfo, key: str) -> Control:

@@ -9,7 +9,7 @@ from typing import Protocol
 from streamlit.delta_generator import DeltaGenerator
 
 from workbench.engine import Engine
-from workbench.events import AnyEvent, CallView, Entry, ErrorInfo, Resumed, RunFinished, RunView, ToolView
+from workbench.events import AnyEvent, CallView, Entry, ErrorInfo, RunFinished, RunView, ToolView
 from workbench.store.runs import RunRow, RunStore
 from workbench.ui import cards, diagram, metrics, session
 
@@ -117,8 +117,6 @@ class Screen:
         for batch in batches:
             for event in batch:
                 self.view.apply(event)
-                if isinstance(event, RunFinished | Resumed):
-                    self._pending |= self._failed()
             self._refresh()
             self._reserve(before)
         self._refresh(force=True)
@@ -142,10 +140,6 @@ class Screen:
         newly_old = range(max(self._seen - LATEST_OPEN, 0), max(count - LATEST_OPEN, 0))
         self._pending |= self.view.take_changes() | set(newly_old)
         self._seen = count
-
-    def _failed(self) -> set[int]:
-        """The cards of failed calls: they leave the sentence to the run's end where it has one."""
-        return {n for n, entry in enumerate(self.view.entries) if isinstance(entry, CallView) and entry.error}
 
     def _urgent(self) -> bool:
         """Whether something began or ended: that is shown at once, growing text is not."""

@@ -2,7 +2,8 @@
 
 import atexit
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,12 +124,19 @@ def close_run() -> None:
     st.query_params.pop(RUN, None)
 
 
-def attempt(action: Callable[..., object], *args: object) -> None:
-    """Do what a click asks for; one of our errors becomes a sentence on the page."""
+@contextmanager
+def explained() -> Iterator[None]:
+    """What is asked for in here: one of our errors becomes a sentence on the page."""
     try:
-        action(*args)
+        yield
     except WorkbenchError as error:
         put(PROBLEM, Problem(error.message, error.hint))
+
+
+def attempt(action: Callable[..., object], *args: object) -> None:
+    """Do what a click asks for."""
+    with explained():
+        action(*args)
 
 
 def begin_anew() -> None:
