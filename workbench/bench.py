@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -14,12 +14,14 @@ from pydantic import BaseModel, ValidationError
 
 from agents.contract import Answer, Bench, Call, Observation, Options
 from workbench import structured
+from workbench.backends import prompt_size
 from workbench.backends.base import (
     AnswerPart,
     Backend,
     ChatRequest,
     LoadingPart,
     Message,
+    ModelInfo,
     NoticePart,
     ReadingPart,
     TextPart,
@@ -39,6 +41,7 @@ from workbench.events import (
     ModelCalled,
     Queued,
     Reading,
+    Resumed,
     Retried,
     RunView,
     ToolAnswered,
@@ -47,12 +50,14 @@ from workbench.events import (
     ToolView,
     Warned,
 )
+from workbench.history import with_history
 from workbench.journal import Journal
 from workbench.log import RunLog
 from workbench.prompts import Prompt
 from workbench.request import RunRequest
 from workbench.retry import wait_before_retry
 from workbench.slots import Slots
+from workbench.steering import CHOSEN, PauseRequested, observed, reasons_to_ask, remark, steered
 from workbench.tools import registry
 from workbench.tools.base import Tool
 
@@ -77,9 +82,9 @@ class RunBench(Bench):
         log: RunLog,
         prompts: Mapping[str, Prompt],
         tools: Mapping[str, Tool],
-        context_window: int | None,
-        logprobs: bool,
+        model: ModelInfo,
         journal: Journal,
+        session: str = "",
     ) -> None:
         self._options = options
         before = RunView.of(log.events)
@@ -88,9 +93,10 @@ class RunBench(Bench):
         self._request, self._settings = request, request.settings
         self._backend, self._slots, self._log = backend, slots, log
         self._prompts, self._tools = prompts, tools
-        self._context_window = context_window
-        self._logprobs = LOGPROBS if logprobs and request.settings.logprobs else 0
-        self._ids = itertools.count(1 + sum(isinstance(entry, CallView | ToolView) for entry in before.entries))
+        self._context_window = model.context_window
+        self._logprobs = LOGPROBS if "logprobs" in model.capabilities and request.settings.logprobs else 0
+        self._session = session
+        self._ids = itertools.count(1 + _last_id(before))
 
     @property
     def options(self) -> Any:
@@ -111,22 +117,28 @@ class RunBench(Bench):
         limit = max_tokens or self._settings.max_tokens
         specs = tuple(registry.spec(self._tools[name]) for name in tools)
         json_schema = schema.model_json_schema() if schema else None
+        messages, given = self._ask_person(role, messages, schema)
+        if given is not None:
+            return given
 
         async def once(turns: Sequence[BaseMessage], tokens: int) -> Answer:
-            request = ChatRequest(
-                model=self._request.model,
-                messages=tuple(to_message(turn) for turn in turns),
-                temperature=self._settings.temperature,
-                top_p=self._settings.top_p,
-                seed=self._settings.seed,
-                max_tokens=tokens,
-                stop=tuple(stop),
-                json_schema=json_schema,
-                tools=specs,
-                top_logprobs=self._logprobs,
-                context_window=self._settings.context_window,
-                think=self._settings.think,
-            )
+            def request(left_out: int) -> ChatRequest:
+                told = with_history(turns, self._request.history[left_out:])
+                return ChatRequest(
+                    model=self._request.model,
+                    messages=tuple(to_message(turn) for turn in told),
+                    temperature=self._settings.temperature,
+                    top_p=self._settings.top_p,
+                    seed=self._settings.seed,
+                    max_tokens=tokens,
+                    stop=tuple(stop),
+                    json_schema=json_schema,
+                    tools=specs,
+                    top_logprobs=self._logprobs,
+                    context_window=self._settings.context_window,
+                    think=self._settings.think,
+                )
+
             return await self._persist(role, request)
 
         if schema is None:
@@ -135,21 +147,18 @@ class RunBench(Bench):
 
     async def call(self, tool: str, arguments: dict[str, Any] | str) -> Observation:
         """Run a tool; see `agents.contract.Bench.call`."""
-        node, step = _where()
         shown = {"input": arguments} if isinstance(arguments, str) else arguments
         if isinstance(arguments, str) and tool in self._tools:
             shown = registry.arguments_from_text(self._tools[tool], arguments)
-        if known := self._journal.observation((node, step), tool, shown):
-            return Observation(text=known.result, error=known.error)
-        self._check_tool_calls()
-        tool_id = f"t{next(self._ids)}"
-        self._log.emit(ToolCalled, tool_id=tool_id, node=node, step=step, name=tool, arguments=shown)
-        self.totals = self.totals.model_copy(update={"tool_calls": self.totals.tool_calls + 1})
-        began = time.perf_counter()
-        observation = await self._observe(tool, shown)
-        seconds = round(time.perf_counter() - began, 4)
-        self._log.emit(ToolAnswered, tool_id=tool_id, result=observation.text, error=observation.error, seconds=seconds)
-        return observation
+        reply = self._ask_person_about(tool, shown)
+        by_person = reply is not None and reply.verb in ("answer", "reject")
+        changed = reply.arguments if reply is not None and reply.verb == "edit" else None
+        shown = shown if changed is None else changed
+        if known := self._journal.observation(_where(), tool, shown):
+            seen = Observation(text=known.result, error=known.error)
+        else:
+            seen = await self._call_tool(tool, shown, observed(reply) if reply is not None and by_person else None)
+        return seen if changed is None else seen.model_copy(update={"text": remark(changed) + seen.text})
 
     def prompt(self, role: str, **variables: object) -> str:
         """The run's own version of a role's prompt, filled. Raises PromptError."""
@@ -189,6 +198,71 @@ class RunBench(Bench):
         if not self._journal.has(kind, fields):
             self._log.emit(kind, **fields)
 
+    def _ask_person(
+        self, role: str, messages: Sequence[BaseMessage], schema: type[BaseModel] | None
+    ) -> tuple[Sequence[BaseMessage], Answer | None]:
+        """What the person makes of a call that waits for them: other messages, or an answer of their own.
+
+        Raises PauseRequested as long as they have said nothing that can be used.
+        """
+        node, step = _where()
+        if node not in self._request.pause_before:
+            return messages, None
+        sent = wire(to_message(message) for message in messages)
+        wanted = schema.model_json_schema() if schema else None
+        reason, draft = CHOSEN, ""
+        while reply := self._journal.reply((node, step)):
+            if reply.verb != "answer":
+                return steered(messages, reply), None
+            given, wrong = self._take_persons_answer(role, sent, reply.text, schema)
+            if given is not None:
+                return messages, given
+            reason, draft = f"Your answer does not fit: {wrong}.", reply.text
+        raise PauseRequested(
+            node=node, step=step, reason=reason, role=role, messages=sent, answer_schema=wanted, draft=draft
+        )
+
+    def _take_persons_answer(
+        self, role: str, sent: tuple[dict[str, Any], ...], text: str, schema: type[BaseModel] | None
+    ) -> tuple[Answer | None, str]:
+        """The person's answer as if a model had given it, or None and what is wrong with it."""
+        parsed, wrong = structured.read(Answer(call_id="", text=text), schema) if schema else (None, "")
+        if wrong:
+            return None, wrong
+        answered = self._journal.answer(_where(), sent)
+        if answered is None:
+            (node, step), call_id = _where(), f"c{next(self._ids)}"
+            place = {"call_id": call_id, "node": node, "step": step, "role": role}
+            self._log.emit(ModelCalled, messages=sent, parameters={}, by_person=True, **place)
+            shown = _parsed(text) if schema else None
+            answered = self._log.emit(ModelAnswered, call_id=call_id, text=text, parsed=shown)
+        return to_answer(answered).model_copy(update={"parsed": parsed}), ""
+
+    def _ask_person_about(self, tool: str, arguments: dict[str, Any]) -> Resumed | None:
+        """What the person says to a tool call for which the run waits; None where it does not. Raises PauseRequested"""
+        node, step = _where()
+        known, reply = self._tools.get(tool), None
+        chosen = node in self._request.pause_before or tool in self._request.approve_tools
+        cut_off = self._journal.cut_off((node, step), tool) if known and known.side_effects else 0
+        for reason in reasons_to_ask(chosen, known is not None and known.needs_approval, cut_off):
+            reply = self._journal.reply((node, step))
+            if reply is None:
+                raise PauseRequested(node=node, step=step, reason=reason, tool=tool, arguments=arguments)
+        return reply
+
+    async def _call_tool(self, tool: str, arguments: dict[str, Any], given: Observation | None) -> Observation:
+        """Call the tool, or take what the person has `given` in its place, and put it on the log."""
+        if given is None:
+            self._check_tool_calls()
+            self.totals = self.totals.model_copy(update={"tool_calls": self.totals.tool_calls + 1})
+        (node, step), tool_id, began = _where(), f"t{next(self._ids)}", time.perf_counter()
+        place = {"tool_id": tool_id, "node": node, "step": step, "name": tool}
+        self._log.emit(ToolCalled, arguments=arguments, by_person=given is not None, **place)
+        seen = given or await self._observe(tool, arguments)
+        seconds = round(time.perf_counter() - began, 4)
+        self._log.emit(ToolAnswered, tool_id=tool_id, result=seen.text, error=seen.error, seconds=seconds)
+        return seen
+
     def _prompt(self, role: str) -> Prompt:
         if role not in self._prompts:
             raise PromptError(f"There is no prompt for the role {role}.")
@@ -208,10 +282,15 @@ class RunBench(Bench):
         except ToolError as error:
             return Observation(text=str(error), error=True)
 
-    async def _persist(self, role: str, request: ChatRequest) -> Answer:
-        """One call, tried again where the failure passes by itself; one that was answered before is not made again."""
-        if known := self._journal.answer(_where(), as_sent(request)):
-            return to_answer(known)
+    async def _persist(self, role: str, version: Callable[[int], ChatRequest]) -> Answer:
+        """One call, tried again where the failure passes by itself; one that was answered before is not made again.
+
+        `version` makes the request without so many of the thread's oldest exchanges.
+        """
+        for left_out in range(len(self._request.history) + 1):
+            if known := self._journal.answer(_where(), as_sent(version(left_out))):
+                return to_answer(known)
+        request = await self._fitting(version)
         for attempt in itertools.count(1):
             call_id = f"c{next(self._ids)}"
             try:
@@ -225,6 +304,34 @@ class RunBench(Bench):
                 )
                 await asyncio.sleep(wait)
         raise AssertionError("unreachable")
+
+    async def _fitting(self, version: Callable[[int], ChatRequest]) -> ChatRequest:
+        """The request with as much of the thread as leaves room for the answer; without any, it is sent as it is."""
+        most = len(self._request.history)
+        for left_out in range(most):
+            request = version(left_out)
+            if await self._has_room(request):
+                break
+        else:
+            left_out, request = most, version(most)
+        if left_out:
+            self._say_left_out(left_out)
+        return request
+
+    async def _has_room(self, request: ChatRequest) -> bool:
+        window = request.context_window or self._context_window
+        if window is None:
+            return True
+        count = await self._backend.count_tokens(request)
+        size = prompt_size.bounds(request)[1] if count is None else count
+        return size + min(request.max_tokens or window, window // 2) <= window
+
+    def _say_left_out(self, exchanges: int) -> None:
+        message = (
+            f"The oldest {exchanges} of {len(self._request.history)} earlier exchanges do not fit and are left out."
+        )
+        hint = "Raise the context window, or begin a new thread with what matters."
+        self._notice(NoticePart(code="history_left_out", message=message, hint=hint))
 
     async def _call_once(self, call_id: str, role: str, request: ChatRequest) -> Answer:
         node, step = _where()
@@ -243,7 +350,7 @@ class RunBench(Bench):
         )
         self.totals = self.totals.model_copy(update={"calls": self.totals.calls + 1})
         try:
-            async with self._slots.take(lambda place: self._say_place(call_id, place)):
+            async with self._slots.take(lambda place: self._say_place(call_id, place), self._session):
                 part = await self._stream(call_id, request, estimate)
         except WorkbenchError as error:
             self._log.emit(CallFailed, call_id=call_id, error=error_info(error))
@@ -323,7 +430,12 @@ class RunBench(Bench):
 
 def as_sent(request: ChatRequest) -> tuple[dict[str, Any], ...]:
     """A request's messages as the log keeps them."""
-    return tuple(message.model_dump(exclude_defaults=True) for message in request.messages)
+    return wire(request.messages)
+
+
+def wire(messages: Iterable[Message]) -> tuple[dict[str, Any], ...]:
+    """Messages as the log keeps them."""
+    return tuple(message.model_dump(exclude_defaults=True) for message in messages)
 
 
 def to_answer(answered: ModelAnswered) -> Answer:
@@ -379,6 +491,13 @@ def _parsed(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _last_id(before: RunView) -> int:
+    """The highest number of a call so far; those of calls that a fork did not take over are missing in between."""
+    ids = [entry.called.call_id for entry in before.entries if isinstance(entry, CallView)]
+    ids += [entry.called.tool_id for entry in before.entries if isinstance(entry, ToolView)]
+    return max((int(name[1:]) for name in ids if name[1:].isdecimal()), default=0)
 
 
 def _where() -> tuple[str, int]:

@@ -12,22 +12,36 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from langgraph.types import StateSnapshot
 from pydantic import ValidationError
 
 from agents import catalogue
 from agents.contract import Machine, Options
-from workbench import __version__, prompts
+from workbench import __version__, fork, prompts
 from workbench.backends import registry as backend_registry
 from workbench.backends.base import Backend, ModelInfo
 from workbench.bench import LimitReached, RunBench, error_info
-from workbench.errors import InvalidRequest, StoreError, WorkbenchError
-from workbench.events import AnyEvent, Card, ErrorInfo, Resumed, RunFinished, RunStarted, RunView, Warned
+from workbench.errors import InvalidRequest, RunNotFound, StoreError, WorkbenchError
+from workbench.events import (
+    AnyEvent,
+    Card,
+    ErrorInfo,
+    Paused,
+    Relation,
+    Resumed,
+    RunFinished,
+    RunStarted,
+    RunView,
+    Warned,
+)
+from workbench.fork import ForkPoint, Origin
 from workbench.journal import Journal
 from workbench.log import RunLog
 from workbench.recorder import Recorder, graph_of
-from workbench.request import Limits, RunRequest
+from workbench.request import MAX_HISTORY, Exchange, Limits, Reply, RunRequest
 from workbench.settings import Settings
 from workbench.slots import Slots
+from workbench.steering import PauseRequested
 from workbench.store import checkpoints
 from workbench.store.runs import RunRow, RunStore
 from workbench.tools import registry as tools
@@ -41,13 +55,18 @@ STOPPED = "Stopped by the person."
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be done: its log, and what of the request a resumed run has changed (None: it begins)."""
+    """A run to be done: its log, and what its Resumed event says if it goes on (None: it begins).
+
+    `origin` is where a run that begins comes from, `session` who waits for it.
+    """
 
     log: RunLog
     machine: Machine
     options: Options
     request: RunRequest
-    changed: dict[str, Any] | None = None
+    resumed: dict[str, Any] | None = None
+    origin: Origin | None = None
+    session: str = ""
 
 
 class Engine:
@@ -70,37 +89,79 @@ class Engine:
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, request: RunRequest) -> str:
-        """Start a run and return its id. Raises InvalidRequest when it cannot be run, StoreError when not kept."""
-        machine = self._machine(request.machine)
-        options = read_options(machine, request.options)
-        request = self._resolved(machine, options, request)
-        run_id = uuid4().hex[:12]
-        self.store.create(run_id, request, machine.title, _now())
-        self._launch(Job(RunLog(run_id, self.store.append), machine, options, request))
-        return run_id
+    def submit(self, request: RunRequest, *, session: str = "") -> str:
+        """Start a run and return its id. Raises InvalidRequest when it cannot be run, StoreError when not kept.
 
-    def resume(self, run_id: str, limits: Limits | None = None) -> None:
+        Sessions take turns in front of a backend, however many runs one of them starts.
+        """
+        return self._begin(request, session)
+
+    def follow_up(self, run_id: str, request: RunRequest, *, session: str = "") -> str:
+        """Ask another question in the thread of a run that has an answer; return the new run's id.
+
+        It is a run of its own with its own rounds and limits; the thread's exchanges become its history. Raises
+        InvalidRequest, RunNotFound.
+        """
+        row = self.store.run(run_id)
+        history = thread(self.store.events(row.id))
+        return self._begin(request.model_copy(update={"history": history}), session, Origin(row.id, "continue"))
+
+    def reproduce(self, run_id: str, *, session: str = "") -> str:
+        """Run a request again as it was, with its seed; return the new run's id. A fork is forked again.
+
+        Raises InvalidRequest, RunNotFound.
+        """
+        row = self.store.run(run_id)
+        events = self._events(row.id)
+        request, begun = first_request(events), next(e for e in events if isinstance(e, RunStarted))
+        if begun.inherited:
+            return self._fork(row.id, begun.inherited, request, begun.edited, session, "reproduce")
+        return self._begin(request, session, Origin(row.id, "reproduce", edited=begun.edited))
+
+    def fork_point(self, run_id: str, at: int) -> ForkPoint:
+        """The state of a run after the last step that was finished at `at` in its log, and what comes next there.
+
+        Raises RunNotFound, InvalidRequest, and StoreError when the state is not kept any more.
+        """
+        row = self.store.run(run_id)
+        return self._look(row.id, self._events(row.id), at)[0]
+
+    def fork(
+        self, run_id: str, at: int, request: RunRequest, state: Mapping[str, Any] | None = None, *, session: str = ""
+    ) -> str:
+        """Go on from a step of any run, live or ended, in a new run whose id is returned; see `fork_point` for `at`.
+
+        `request` may differ from the run's own in all but machine and question; `state` are the keys of the state that
+        change, as JSON data. Raises RunNotFound, InvalidRequest, PromptError, StoreError.
+        """
+        row = self.store.run(run_id)
+        return self._fork(row.id, at, request, dict(state or {}), session, "fork")
+
+    def resume(self, run_id: str, limits: Limits | None = None, reply: Reply | None = None) -> None:
         """Go on with a run that was cut off, stopped, failed or at its limit, from its last finished step.
 
-        `limits` replace the run's own from here on. Raises RunNotFound, and InvalidRequest when there is nothing to
-        go on with.
+        One that waits for the person goes on with their `reply`. `limits` replace the run's own from here on. Raises
+        RunNotFound, and InvalidRequest when there is nothing to go on with or to reply to.
         """
         row = self.store.run(run_id)
         run_id, events = row.id, self.store.events(row.id)
         request = last_request(events)
         machine = self._machine(request.machine)
         options = read_options(machine, request.options)
+        said = heard(RunView.of(events).paused, reply)
         self._check_due(row, machine)
         self.store.claim(run_id)
-        changed = {} if limits in (None, request.limits) else {"limits": limits}
-        log = RunLog(run_id, self.store.append, events)
-        self._launch(Job(log, machine, options, request.model_copy(update=changed), changed))
+        if limits not in (None, request.limits):
+            request = request.model_copy(update={"limits": limits})
+            said["limits"] = request.limits.model_dump()
+        self._launch(Job(RunLog(run_id, self.store.append, events), machine, options, request, said))
 
     def can_resume(self, run_id: str) -> bool:
-        """Whether `resume` has something to go on with."""
+        """Whether `resume` has something to go on with, without a word of the person."""
         try:
             row = self.store.run(run_id)
+            if row.status == "paused":
+                return False
             self._check_due(row, self._machine(row.machine))
         except WorkbenchError:
             return False
@@ -108,7 +169,10 @@ class Engine:
 
     def stop(self, run_id: str) -> None:
         """Stop a run: its connection closes, its model stops, its partial text stays. An ended run is left alone."""
-        self._loop.call_soon_threadsafe(self._cancel, run_id)
+        if run_id in self._logs:
+            self._loop.call_soon_threadsafe(self._cancel, run_id)
+        elif self.store.run(run_id).status == "paused":
+            self.on_loop(self._end_paused(run_id))
 
     def delete(self, run_id: str) -> None:
         """Delete an ended run with its checkpoints. Raises InvalidRequest while it is in progress, RunNotFound."""
@@ -132,6 +196,11 @@ class Engine:
         if log is not None:
             return log.follow(after, patience)
         return iter([self.store.events(run_id, after)])
+
+    def notices(self) -> list[str]:
+        """What a person should know of the data folder: what was damaged and set aside."""
+        told = [self.store.notice, self._saver.notice if self._saver else ""]
+        return [notice for notice in told if notice]
 
     def backend(self, name: str) -> Backend:
         """A backend, made on first use. Raises InvalidRequest for an unknown name."""
@@ -161,6 +230,76 @@ class Engine:
         self._thread.join()
         self._loop.close()
         self.store.close()
+
+    def _begin(self, request: RunRequest, session: str, origin: Origin | None = None) -> str:
+        machine = self._machine(request.machine)
+        options = read_options(machine, request.options)
+        request = self._resolved(machine, options, request)
+        prompts.replaced(prompts.load(machine.name).roles, request.prompts)
+        unknown = [name for name in request.pause_before if name not in machine.nodes]
+        if unknown:
+            known = ", ".join(machine.nodes)
+            raise InvalidRequest(f"{machine.title} has no node {unknown[0]!r} to pause before.", f"It has: {known}.")
+        run_id, parent = uuid4().hex[:12], (origin.run, origin.relation) if origin else ()
+        self.store.create(run_id, request, machine.title, _now(), *parent)
+        log = RunLog(run_id, self.store.append)
+        self._launch(Job(log, machine, options, request, origin=origin, session=session))
+        return run_id
+
+    def _fork(
+        self, run_id: str, at: int, request: RunRequest, state: dict[str, Any], session: str, relation: Relation
+    ) -> str:
+        events = self._events(run_id)
+        point, thread_id, checkpoint_id = self._look(run_id, events, at)
+        left = first_request(events)
+        if (request.machine, request.question) != (left.machine, left.question):
+            raise InvalidRequest("A fork has its parent's machine and question.", "Ask another question in a new run.")
+        if not point.due:
+            raise InvalidRequest("The run has come to its end there: no step is due.", "Fork it at an earlier step.")
+        fork.read_state(self._machine(request.machine), state)
+        inherited = fork.inherited(events, point.at) if checkpoint_id else []
+        origin = Origin(run_id, relation, point.at, left, inherited, thread_id, checkpoint_id, state)
+        return self._begin(request, session, origin)
+
+    def _look(self, run_id: str, events: Sequence[AnyEvent], at: int) -> tuple[ForkPoint, str, str]:
+        """A place between two steps, and the thread and id of the checkpoint that holds its state; empty before any."""
+        request, last = first_request(events), fork.last_step(events, at)
+        machine = self._machine(request.machine)
+        if not last:
+            due = tuple(edge.target for edge in graph_of(machine).edges if edge.source == "__start__")
+            state = self._first_state(machine, request)
+            begun = next(event for event in events if isinstance(event, RunStarted))
+            return ForkPoint(begun.seq, 0, (), due, fork.plain(state) | begun.edited), "", ""
+        checkpoint_id = last[-1].checkpoint_id
+        thread_id, kept = self.on_loop(self._kept(machine, run_id, checkpoint_id))
+        due, done = tuple(task.name for task in kept.tasks), tuple(event.node for event in last)
+        point = ForkPoint(last[-1].seq, last[-1].step, done, due, fork.plain(kept.values))
+        return point, thread_id, checkpoint_id
+
+    async def _kept(self, machine: Machine, run_id: str, checkpoint_id: str) -> tuple[str, StateSnapshot]:
+        """The checkpoint and its thread: what a fork has inherited is on its parent's. Raises StoreError."""
+        graph, thread_id = machine.build().compile(checkpointer=await self._checkpoints()), run_id
+        while thread_id:
+            place: Any = {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": checkpoint_id}
+            kept = await graph.aget_state({"configurable": place})
+            if kept.metadata is not None:
+                return thread_id, kept
+            try:
+                thread_id = self.store.run(thread_id).parent
+            except RunNotFound:
+                break
+        raise StoreError("The state at this step is not kept any more.", "Choose another step, or run it again.")
+
+    def _first_state(self, machine: Machine, request: RunRequest) -> dict[str, Any]:
+        """The state that a request's run begins with. Raises InvalidRequest, PromptError."""
+        options = read_options(machine, request.options)
+        job = Job(RunLog("", lambda events: None), machine, options, request)
+        return machine.begin(request.question, self._bench(job, ModelInfo(name=request.model), Journal()))
+
+    def _events(self, run_id: str) -> Sequence[AnyEvent]:
+        """A run's log as it stands; of one in progress here, what is not kept yet too."""
+        log = self._logs.get(run_id)
+        return list(log.events) if log else self.store.events(run_id)
 
     def _machine(self, name: str) -> Machine:
         try:
@@ -193,6 +332,13 @@ class Engine:
         if not cut_off and not self.on_loop(self._is_due(row.id, machine)):
             raise InvalidRequest("This run has come to its end: there is no step to go on with.", "Run it again.")
 
+    async def _end_paused(self, run_id: str) -> None:
+        self.store.claim(run_id)
+        log = RunLog(run_id, self.store.append, self.store.events(run_id))
+        totals = RunView.of(log.events).totals.model_copy(update={"seconds": log.seconds()})
+        log.emit(RunFinished, status="stopped", reason=STOPPED, totals=totals)
+        log.save()
+
     async def _is_due(self, run_id: str, machine: Machine) -> bool:
         graph = machine.build().compile(checkpointer=await self._checkpoints())
         kept = await graph.aget_state({"configurable": {"thread_id": run_id}})
@@ -222,19 +368,22 @@ class Engine:
             task.cancel()
 
     async def _run(self, job: Job) -> None:
-        """A run from its first event, or from where it was cut off, to its last, which is always RunFinished."""
+        """A run from its first event, or from where it was left, to its end, or to where it waits for the person."""
         bench: RunBench | None = None
         recorder: Recorder | None = None
         ending: dict[str, Any]
         try:
-            journal = Journal(job.log.events)
-            bench = await self._prepare(job, journal)
-            recorder = Recorder(job.log, job.request.limits.steps, journal)
-            first = job.machine.begin(job.request.question, bench)
+            bench, journal = await self._prepare(job)
+            steps = job.request.limits.steps + fork.steps_inherited(job.log.events)
+            recorder = Recorder(job.log, steps, journal)
+            first = job.machine.begin(job.request.question, bench) | self._edited(job)
             recording = recorder.record(job.machine, bench, await self._checkpoints(), first)
             state = await within(job.request.limits.seconds, job.log, recording)
             limit, answer = state.get("limit", ""), state.get("answer", "")
             ending = {"status": "limit" if limit else "answered", "answer": answer, "reason": limit}
+        except PauseRequested as pause:
+            job.log.emit(Paused, **pause.fields)
+            return self._leave(job.log)
         except LimitReached as limit:
             ending = {"status": "limit", "answer": best_so_far(recorder, job.log), "reason": str(limit)}
         except asyncio.CancelledError:
@@ -250,7 +399,7 @@ class Engine:
         self._finish(job, bench, ending)
 
     def _leave(self, log: RunLog) -> None:
-        """The app ends while the run goes on: what there is is kept, and the run can be resumed."""
+        """The run goes on another time, since the app ends or the person is asked: what there is is kept."""
         self._let_go(log)
         log.close()
 
@@ -277,27 +426,46 @@ class Engine:
         self._tasks.pop(log.run_id, None)
         self._logs.pop(log.run_id, None)
 
-    async def _prepare(self, job: Job, journal: Journal) -> RunBench:
-        """The run's first event, and its Bench. A backend that cannot be asked fails the run after that event."""
-        request, log = job.request, job.log
-        backend = self.backend(request.backend)
-        roles = prompts.load(job.machine.name).roles
-        digests = {role: prompt.digest for role, prompt in roles.items()}
-        model, trouble = ModelInfo(name=request.model), None
+    async def _prepare(self, job: Job) -> tuple[RunBench, Journal]:
+        """The run's first events, and its Bench. A backend that cannot be asked fails the run after them."""
+        model, trouble = ModelInfo(name=job.request.model), None
         try:
-            model = await backend.model(request.model)
+            model = await self.backend(job.request.backend).model(job.request.model)
         except WorkbenchError as error:
             trouble = error
-        if job.changed is None:
+        digests = {role: prompt.digest for role, prompt in roles_of(job.request).items()}
+        if job.resumed is None:
+            await self._take_over(job)
             say_started(job, model, digests)
         else:
             say_resumed(job, model, digests)
         if trouble is not None:
             raise trouble
-        slots = self._slots.setdefault(request.backend, Slots(backend.slots))
+        journal = Journal(job.log.events)
+        return self._bench(job, model, journal), journal
+
+    def _bench(self, job: Job, model: ModelInfo, journal: Journal) -> RunBench:
+        backend = self.backend(job.request.backend)
+        slots = self._slots.setdefault(job.request.backend, Slots(backend.slots))
         offered = {name: tools.create(name, self.settings) for name in getattr(job.options, "tools", ())}
-        window, logprobs = model.context_window, "logprobs" in model.capabilities
-        return RunBench(request, job.options, backend, slots, log, roles, offered, window, logprobs, journal)
+        roles, log = roles_of(job.request), job.log
+        return RunBench(job.request, job.options, backend, slots, log, roles, offered, model, journal, job.session)
+
+    async def _take_over(self, job: Job) -> None:
+        """Give a fork its state: its parent's at that step, with what other options, prompts or the person change."""
+        origin = job.origin
+        if origin is None or origin.request is None or not origin.checkpoint_id:
+            return
+        _, kept = await self._kept(job.machine, origin.thread, origin.checkpoint_id)
+        before, after = (self._first_state(job.machine, request) for request in (origin.request, job.request))
+        values = fork.rebased(kept.values, before, after) | fork.read_state(job.machine, origin.edited)
+        saver = await self._checkpoints()
+        await checkpoints.copy(saver, origin.thread, origin.checkpoint_id, job.log.run_id, values)
+
+    def _edited(self, job: Job) -> dict[str, Any]:
+        """What the person changed in the state that the run begins with."""
+        begun = next(event for event in job.log.events if isinstance(event, RunStarted))
+        return fork.read_state(job.machine, begun.edited)
 
     async def _checkpoints(self) -> checkpoints.OrderedSaver:
         """LangGraph's checkpoints, in a file beside the log, which is always written first."""
@@ -329,21 +497,55 @@ class Engine:
             await self._saver.conn.close()
 
 
-def last_request(events: Sequence[AnyEvent]) -> RunRequest:
-    """What the run was asked for, with the limits as they were last set. Raises InvalidRequest for an empty log."""
-    request: RunRequest | None = None
+def first_request(events: Sequence[AnyEvent]) -> RunRequest:
+    """What the run was asked for when it began. Raises InvalidRequest for an empty log."""
     for event in events:
         if isinstance(event, RunStarted):
-            request = RunRequest.model_validate(event.request)
-        elif isinstance(event, Resumed) and event.limits and request is not None:
+            return RunRequest.model_validate(event.request)
+    raise InvalidRequest("Nothing of this run was kept.", "Ask its question again.")
+
+
+def last_request(events: Sequence[AnyEvent]) -> RunRequest:
+    """What the run was asked for, with the limits as they were last set. Raises InvalidRequest for an empty log."""
+    request = first_request(events)
+    for event in events:
+        if isinstance(event, Resumed) and event.limits:
             request = request.model_copy(update={"limits": Limits.model_validate(event.limits)})
-    if request is None:
-        raise InvalidRequest("Nothing of this run was kept.", "Ask its question again.")
     return request
+
+
+def thread(events: Sequence[AnyEvent]) -> tuple[Exchange, ...]:
+    """The exchanges up to and with this run's, oldest first. Raises InvalidRequest when it has no answer."""
+    request, end = first_request(events), RunView.of(events).finished
+    if end is None or not end.answer or end.status not in ("answered", "limit"):
+        raise InvalidRequest("This run has no answer to go on from.", "Resume it, or ask in a new run.")
+    return (*request.history, Exchange(question=request.question, answer=end.answer, run=end.run_id))[-MAX_HISTORY:]
+
+
+def heard(paused: Paused | None, reply: Reply | None) -> dict[str, Any]:
+    """What the Resumed event says of a reply. Raises InvalidRequest when it is no reply to what was asked."""
+    if paused is None and reply is not None:
+        raise InvalidRequest("This run does not wait for you.", "Resume it without a reply.")
+    if paused is None or reply is None:
+        if paused is not None:
+            raise InvalidRequest(
+                "This run waits for you.", "Approve, edit, answer in its place, or reject with a word."
+            )
+        return {}
+    if reply.verb == "edit" and (reply.arguments is None if paused.tool else not reply.text.strip()):
+        what = "the tool's arguments" if paused.tool else "the last message"
+        raise InvalidRequest(f"Here {what} can be edited.", "Give that, or approve it as it is.")
+    return {"node": paused.node, **reply.model_dump()}
+
+
+def roles_of(request: RunRequest) -> dict[str, prompts.Prompt]:
+    """The prompts that a request runs with. Raises PromptError."""
+    return prompts.replaced(prompts.load(request.machine).roles, request.prompts)
 
 
 def say_started(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
     """The whole request, and all that would be needed to run it again. `digests` are those of the roles' prompts."""
+    origin = job.origin or Origin("", "")
     job.log.emit(
         RunStarted,
         request=job.request.model_dump(mode="json"),
@@ -354,19 +556,33 @@ def say_started(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
         context_window=job.request.settings.context_window or model.context_window,
         prompts=digests,
         version=__version__,
+        parent_run=origin.run or None,
+        parent_seq=origin.seq,
+        relation=origin.relation,
+        inherited=len(origin.inherited),
+        edited=origin.edited,
     )
+    job.log.inherit(origin.inherited)
+    if job.request.settings.logprobs and model.why_no_logprobs:
+        say(job.log, "logprobs_missing", f"Confidence is not shown: {model.why_no_logprobs}")
+    if origin.relation == "reproduce" and "seed" not in model.capabilities:
+        message = "This backend does not promise the same tokens for the same seed: a difference may be chance."
+        say(job.log, "seed_not_promised", message)
 
 
 def say_resumed(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
     """The run goes on; what is not as it was when it began is said."""
-    changed = {name: value.model_dump() for name, value in (job.changed or {}).items()}
-    job.log.emit(Resumed, resumed_at=_now(), **changed)
+    job.log.emit(Resumed, resumed_at=_now(), **(job.resumed or {}))
     begun = next(event for event in job.log.events if isinstance(event, RunStarted))
     if begun.prompts != digests:
-        job.log.emit(Warned, code="prompts_changed", message="The prompts have changed since this run began.")
+        say(job.log, "prompts_changed", "The prompts have changed since this run began.")
     if begun.model_digest and model.digest and begun.model_digest != model.digest:
-        message = "The model behind this name has changed since this run began."
-        job.log.emit(Warned, code="model_changed", message=message)
+        say(job.log, "model_changed", "The model behind this name has changed since this run began.")
+
+
+def say(log: RunLog, code: str, message: str) -> None:
+    """Tell the person something about the run."""
+    log.emit(Warned, code=code, message=message)
 
 
 async def within(seconds: float | None, log: RunLog, recording: Coroutine[Any, Any, Result]) -> Result:

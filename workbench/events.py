@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, model_validator
 
 Channel = Literal["text", "thinking", "tool"]
-Status = Literal["running", "answered", "stopped", "limit", "failed"]
+Status = Literal["running", "paused", "answered", "stopped", "limit", "failed"]
 Feedback = Literal["gold", "tool", "critic", "self", "none"]
 Relation = Literal["", "fork", "continue", "reproduce"]
+Verb = Literal["", "approve", "edit", "answer", "reject"]
 
 
 DEEPEST = 64  # levels of a model's JSON that the log keeps; pydantic cannot write 255
@@ -130,6 +131,9 @@ class RunStarted(Event):
     parent_seq: int | None = None
     relation: Relation = ""
     inherited: int = Field(0, description="So many events after this one come from the parent and cost nothing.")
+    edited: dict[str, Any] = Field(
+        default_factory=dict, description="What a fork's state got in place of its parent's."
+    )
 
 
 class NodeStarted(Event):
@@ -154,7 +158,7 @@ class NodeFinished(Event):
 
 
 class ModelCalled(Event):
-    """A model was asked: the messages exactly as sent, and with what parameters."""
+    """A model was asked: the messages exactly as sent, and with what parameters. Or the person was, in its place."""
 
     kind: Literal["model_called"] = "model_called"
     call_id: str
@@ -165,6 +169,7 @@ class ModelCalled(Event):
     parameters: dict[str, Any]
     prompt_estimate: int | None = None
     context_window: int | None = None
+    by_person: bool = False
 
 
 class Queued(Event):
@@ -235,7 +240,7 @@ class CallFailed(Event):
 
 
 class ToolCalled(Event):
-    """A tool was called."""
+    """A tool was called, or the person said in its place what came of it."""
 
     kind: Literal["tool_called"] = "tool_called"
     tool_id: str
@@ -243,6 +248,7 @@ class ToolCalled(Event):
     step: int
     name: str
     arguments: dict[str, Any]
+    by_person: bool = False
 
 
 class ToolAnswered(Event):
@@ -289,20 +295,38 @@ class Retried(Event):
 
 
 class Paused(Event):
-    """The run waits for the person."""
+    """The run waits for the person, before a model is asked (`role`) or a tool called (`tool`).
+
+    `messages` are what the model is about to see, `answer_schema` what its answer must fit (None: any text),
+    `arguments` what the tool is about to get. `draft` is an answer of the person that did not fit; `reason` says why.
+    """
 
     kind: Literal["paused"] = "paused"
     node: str
     reason: str
+    step: int = 0
+    role: str = ""
+    messages: tuple[dict[str, Any], ...] = ()
+    answer_schema: dict[str, Any] | None = None
+    tool: str = ""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    draft: str = ""
 
 
 class Resumed(Event):
-    """The run goes on at `resumed_at` (ISO 8601) from its last finished step; `limits` where they were changed."""
+    """The run goes on at `resumed_at` (ISO 8601) from its last finished step; `limits` where they were changed.
+
+    After a pause `verb` is what the person said: approve; edit, with the last message's new `text` or the tool's new
+    `arguments`; answer in its place, with `text`; or reject, with `text` as the word to the model.
+    """
 
     kind: Literal["resumed"] = "resumed"
     node: str = ""
     limits: dict[str, Any] = Field(default_factory=dict)
     resumed_at: str = ""
+    verb: Verb = ""
+    text: str = ""
+    arguments: dict[str, Any] | None = None
 
 
 class Warned(Event):
@@ -475,12 +499,18 @@ class RunView:
     @property
     def status(self) -> Status:
         """Where the run stands."""
-        return self.finished.status if self.finished is not None else "running"
+        if self.finished is not None:
+            return self.finished.status
+        return "running" if self.paused is None else "paused"
 
     def is_inherited(self, entry: "Entry") -> bool:
         """Whether a fork took the entry over from its parent."""
         event = entry.event if isinstance(entry, NoteView) else entry.called
         return self.started is not None and event.seq <= self.started.seq + self.started.inherited
+
+    def _is_paid(self, entry: CallView | ToolView) -> bool:
+        """Whether a model or a tool was called in this run."""
+        return not entry.called.by_person and not self.is_inherited(entry)
 
     @property
     def calls(self) -> list[CallView]:
@@ -492,9 +522,9 @@ class RunView:
         """Cost so far; answered calls count with the backend's numbers, nothing is guessed."""
         if self.finished is not None:
             return self.finished.totals
-        calls = [call for call in self.calls if not self.is_inherited(call)]
+        calls = [call for call in self.calls if self._is_paid(call)]
         answers = [call.answer for call in calls if call.answer is not None]
-        tools = [entry for entry in self.entries if isinstance(entry, ToolView) and not self.is_inherited(entry)]
+        tools = [entry for entry in self.entries if isinstance(entry, ToolView) and self._is_paid(entry)]
         return Totals(
             calls=len(calls),
             tool_calls=len(tools),

@@ -12,6 +12,8 @@ from workbench.events import (
     ModelCalled,
     NodeFinished,
     NodeStarted,
+    Paused,
+    Resumed,
     Retried,
     ToolAnswered,
     ToolCalled,
@@ -22,7 +24,9 @@ Place = tuple[str, int]  # node and superstep
 
 
 class Journal:
-    """The calls, cards and decisions of the nodes that began and did not end. Each is given out once.
+    """The calls, cards, decisions and the person's replies of the nodes that began and did not end.
+
+    Each is given out once.
 
     A node that runs again is the same function of the same state: it asks the same things in the same order, so that
     whatever is on the log already is recognised by what was asked.
@@ -36,12 +40,15 @@ class Journal:
         self._tools: dict[str, ToolCalled] = {}
         self._observations: list[tuple[ToolCalled, ToolAnswered]] = []
         self._said: list[Event] = []
+        self._paused: Paused | None = None
+        self._replies: dict[Place, list[Resumed]] = {}
         for event in events:
             self._take(event)
 
     def end(self, place: Place) -> None:
         """The node has ended: what it did will not be asked for again."""
         self.open.pop(place, None)
+        self._replies.pop(place, None)
         if not self.open:
             self._answers.clear()
             self._observations.clear()
@@ -62,6 +69,18 @@ class Journal:
                 del self._observations[number]
                 return observed
         return None
+
+    def reply(self, place: Place) -> Resumed | None:
+        """What the person said when the node waited for them."""
+        replies = self._replies.get(place)
+        return replies.pop(0) if replies else None
+
+    def cut_off(self, place: Place, tool: str) -> int:
+        """How many calls of the tool the node began whose end is not on the log. Told once."""
+        begun = [key for key, call in self._tools.items() if (call.node, call.step, call.name) == (*place, tool)]
+        for tool_id in begun:
+            del self._tools[tool_id]
+        return len(begun)
 
     def has(self, kind: type[Event], fields: Mapping[str, Any]) -> bool:
         """Whether such a card, decision, retry or warning is on the log already."""
@@ -85,6 +104,14 @@ class Journal:
             case ToolCalled():
                 self._tools[event.tool_id] = event
             case ToolAnswered():
-                self._observations.append((self._tools[event.tool_id], event))
+                self._observations.append((self._tools.pop(event.tool_id), event))
+            case Paused() | Resumed():
+                self._hear(event)
             case Card() | Decision() | Retried() | Warned():
                 self._said.append(event)
+
+    def _hear(self, event: Paused | Resumed) -> None:
+        """What the person says belongs to the node that waited for it."""
+        if isinstance(event, Resumed) and event.verb and self._paused is not None:
+            self._replies.setdefault((self._paused.node, self._paused.step), []).append(event)
+        self._paused = event if isinstance(event, Paused) else None

@@ -39,6 +39,15 @@ class RunLog:
         self._flush_delta()
         return self._append(kind, fields)
 
+    def inherit(self, events: Sequence[AnyEvent]) -> None:
+        """Take events of another log over, as if they had all happened now, and save them with what came before."""
+        stamp = {"run_id": self.run_id, "at": self.seconds()}
+        with self._news:
+            for event in events:
+                self._events.append(event.model_copy(update={**stamp, "seq": len(self._events)}))
+            self._news.notify_all()
+        self.save()
+
     def delta(self, call_id: str, channel: Channel, text: str) -> None:
         """Put streamed text on the log, joined with its neighbours; the first piece goes through at once."""
         if self._pending is not None and self._pending[:2] != (call_id, channel):

@@ -85,6 +85,17 @@ def parse(text: str, where: str) -> PromptFile:
     return file
 
 
+def replaced(roles: Mapping[str, Prompt], templates: Mapping[str, str]) -> dict[str, Prompt]:
+    """The roles with other templates for some of them. Raises PromptError for a role or a template that is none."""
+    changed = dict(roles)
+    for role, template in templates.items():
+        if role not in roles:
+            raise PromptError(f"There is no prompt for the role {role!r}.", f"The roles are: {', '.join(roles)}.")
+        changed[role] = roles[role].model_copy(update={"template": template})
+        check(changed[role], f"The prompt of {role}")
+    return changed
+
+
 @cache
 def load(machine: str) -> PromptFile:
     """The built-in prompts of a machine."""

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import BaseMessage
-from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from agents.contract import Machine
 from workbench.bench import LimitReached, RunBench
 from workbench.events import Graph, GraphEdge, GraphNode, NodeFinished, NodeStarted
 from workbench.journal import Journal
 from workbench.log import RunLog
+from workbench.steering import edited, last_edit
+from workbench.store import checkpoints
+from workbench.store.checkpoints import OrderedSaver
 
 BRIEF = 200
 UNLIMITED = {"recursion_limit": 1_000_000}
@@ -29,7 +31,10 @@ def graph_of(machine: Machine) -> Graph:
 
 @dataclass
 class Recorder:
-    """Runs a machine and records its steps, at most `steps`; the journal knows the nodes that began and did not end."""
+    """Runs a machine and records its steps up to superstep `steps`.
+
+    The journal knows the nodes that began and did not end.
+    """
 
     log: RunLog
     steps: int
@@ -40,7 +45,7 @@ class Recorder:
     _ended: list[dict[str, Any]] = field(default_factory=list)
 
     async def record(
-        self, machine: Machine, bench: RunBench, saver: BaseCheckpointSaver[Any], first: dict[str, Any]
+        self, machine: Machine, bench: RunBench, saver: OrderedSaver, first: dict[str, Any]
     ) -> dict[str, Any]:
         """Run the machine from where its checkpoint stands, else from its first state; return its last.
 
@@ -51,7 +56,9 @@ class Recorder:
         kept = await graph.aget_state(config)
         if kept.metadata is not None:
             first, self.step = None, int(kept.metadata["step"])  # type: ignore[assignment]
-            self._end_finished(str(kept.config["configurable"]["checkpoint_id"]))
+            checkpoint_id = str(kept.config["configurable"]["checkpoint_id"])
+            self._end_finished(checkpoint_id)
+            await self._edit(saver, checkpoint_id, kept.values)
         try:
             self._check_limit(kept.tasks if first is None else ())
             if first is not None or kept.tasks:
@@ -59,6 +66,12 @@ class Recorder:
         finally:
             self.state = dict((await graph.aget_state(config)).values)
         return self.state
+
+    async def _edit(self, saver: OrderedSaver, checkpoint_id: str, values: dict[str, Any]) -> None:
+        """What the person made of the last message stays so for every later step."""
+        edit = last_edit(self.log.events)
+        if edit and (changed := edited(values, edit)):
+            await checkpoints.copy(saver, self.log.run_id, checkpoint_id, self.log.run_id, changed)
 
     def _check_limit(self, due: Sequence[object]) -> None:
         """LangGraph's own limit counts a resumed run's steps afresh; ours does not."""

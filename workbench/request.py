@@ -1,10 +1,11 @@
 """What a person asks for: a run's request, validated before anything starts."""
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 MAX_QUESTION_BYTES = 256 * 1024
+MAX_HISTORY = 200  # exchanges of a thread
 
 
 class ModelSettings(BaseModel):
@@ -32,8 +33,46 @@ class Limits(BaseModel):
     tool_calls: int | None = Field(None, ge=0, le=10_000, description="Tools that it may call.")
 
 
+class Reply(BaseModel):
+    """What a person says to a run that waits for them.
+
+    `text` is the new last message (edit), the answer (answer) or the word to the model (reject); `arguments` are the
+    tool's new ones (edit).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verb: Literal["approve", "edit", "answer", "reject"]
+    text: str = ""
+    arguments: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Reply":
+        if self.verb == "edit" and not self.text.strip() and self.arguments is None:
+            raise ValueError("Nothing is left of what was edited. Write something, or approve it as it was.")
+        if self.verb == "answer" and not self.text.strip():
+            raise ValueError("Your answer is empty. Write it, or approve the step.")
+        if self.verb == "reject" and not self.text.strip():
+            raise ValueError("Say in a word why you reject it: the model is told.")
+        return self
+
+
+class Exchange(BaseModel):
+    """An earlier question of the same thread with its answer; `run` is the run that gave it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    answer: str
+    run: str = ""
+
+
 class RunRequest(BaseModel):
-    """A run: machine, question, model, options, and how far it may go."""
+    """A run: machine, question, model, options, and how far it may go.
+
+    `pause_before` are the nodes that wait for the person, `approve_tools` the tools that do; `prompts` are other
+    templates for some of the machine's roles; `history` is the thread so far, oldest first.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,6 +83,10 @@ class RunRequest(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict)
     settings: ModelSettings = ModelSettings()
     limits: Limits = Limits()
+    pause_before: tuple[str, ...] = ()
+    approve_tools: tuple[str, ...] = ()
+    prompts: dict[str, str] = Field(default_factory=dict)
+    history: tuple[Exchange, ...] = Field((), max_length=MAX_HISTORY)
 
     @field_validator("question")
     @classmethod

@@ -26,8 +26,9 @@ def test_an_unknown_tool_is_no_tool(settings):
         registry.create("os", settings)
 
 
-def test_no_tool_has_side_effects(tool):
+def test_no_tool_has_side_effects_so_that_none_needs_approval(tool):
     assert tool.side_effects is False
+    assert tool.needs_approval is False
 
 
 def test_a_tool_has_one_argument_of_text_with_a_description(tool):
@@ -53,7 +54,8 @@ def test_a_property_named_title_survives():
         title: str = Field(description="A title")
 
     class Titled:
-        name, description, arguments, side_effects = "titled", "has a title", Arguments, False
+        name, description, arguments = "titled", "has a title", Arguments
+        side_effects = needs_approval = False
 
     assert registry.spec(Titled()).parameters["properties"] == {"title": {"description": "A title", "type": "string"}}
 

@@ -36,6 +36,7 @@ class Calculator:
     )
     arguments: ClassVar[type[BaseModel]] = Arguments
     side_effects: ClassVar[bool] = False
+    needs_approval: ClassVar[bool] = False
 
     async def run(self, arguments: BaseModel) -> str:
         """The value; `≈` stands before what is not exact. Raises ToolError."""

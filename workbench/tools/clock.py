@@ -39,6 +39,7 @@ class Clock:
     )
     arguments: ClassVar[type[BaseModel]] = Arguments
     side_effects: ClassVar[bool] = False
+    needs_approval: ClassVar[bool] = False
 
     def __init__(self, now: Callable[[tzinfo | None], datetime] = datetime.now) -> None:
         self._now = now

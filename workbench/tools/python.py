@@ -57,6 +57,7 @@ class PythonTool:
     )
     arguments: ClassVar[type[BaseModel]] = Arguments
     side_effects: ClassVar[bool] = False
+    needs_approval: ClassVar[bool] = False
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()

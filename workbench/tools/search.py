@@ -32,6 +32,7 @@ class Search:
     )
     arguments: ClassVar[type[BaseModel]] = Arguments
     side_effects: ClassVar[bool] = False
+    needs_approval: ClassVar[bool] = False
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
