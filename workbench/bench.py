@@ -327,9 +327,7 @@ class RunBench(Bench):
         return size + min(request.max_tokens or window, window // 2) <= window
 
     def _say_left_out(self, exchanges: int) -> None:
-        message = (
-            f"The oldest {exchanges} of {len(self._request.history)} earlier exchanges do not fit and are left out."
-        )
+        message = f"{exchanges} of {len(self._request.history)} earlier exchanges do not fit: the oldest are left out."
         hint = "Raise the context window, or begin a new thread with what matters."
         self._notice(NoticePart(code="history_left_out", message=message, hint=hint))
 
