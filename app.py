@@ -10,6 +10,7 @@ PAGES = (
     st.Page("pages/bench.py", title="Bench", default=True),
     st.Page("pages/runs.py", title="Runs"),
     st.Page("pages/models.py", title="Models"),
+    st.Page("pages/diff.py", title="Side by side", visibility="hidden"),  # reached from Runs, or by its address
 )
 
 st.set_page_config(
@@ -20,6 +21,7 @@ st.set_page_config(
     menu_items={"About": frame.ABOUT},  # with an entry of ours the menu appears, and with it light and dark
 )
 load_style()
+session.put(session.FRAMED, True)
 page = st.navigation(PAGES, position="hidden")
 try:
     session.engine()
@@ -30,4 +32,5 @@ with frame.guarded():
     fetching.begin()
     frame.navigation(PAGES, page)
     frame.model_choice()
+    frame.draw_notices()
     page.run()

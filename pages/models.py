@@ -92,4 +92,4 @@ def model_html(info: ModelInfo, verified: bool) -> str:
     )
 
 
-page()
+frame.around(page)

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from agents import catalogue
+from workbench.errors import RunNotFound
 from workbench.store.runs import STATUSES, RunRow
 from workbench.ui import export, frame, metrics, session
 from workbench.ui.markdown import escape
 
 PER_PAGE = 20
+RELATIONS = {"": "", "fork": "fork", "continue": "follow-up", "reproduce": "same seed again"}
 SPEEDS = {"Replay 1×": 1.0, "Replay 4×": 4.0, "Instant": 0.0}
 
 
@@ -19,6 +21,7 @@ def page() -> None:
     frame.show_problem()
     search, status, machine = filters()
     store = session.engine().store
+    draw_chosen()
     count = store.count(search, status, machine)
     if not count:
         draw_empty(bool(search or status or machine))
@@ -85,11 +88,47 @@ def draw_row(row: RunRow) -> None:
         with st.container(key=f"actions-{row.id}", horizontal=True, width="content", gap="small"):
             if st.button("Open", key=f"open-{row.id}"):
                 show(row.id)
+            draw_compare(row.id)
             live = session.engine().is_live(row.id)
             if live:
                 st.button("Stop", key=f"stop-{row.id}", on_click=session.engine().stop, args=(row.id,))
             else:
                 draw_actions(row)
+
+
+def draw_chosen() -> None:
+    """The run that waits for another one to be laid beside it."""
+    run_id = session.recall(session.COMPARED)
+    if not run_id:
+        return
+    try:
+        question = short(session.engine().store.run(run_id).question)
+    except RunNotFound:
+        session.put(session.COMPARED, None)
+        return
+    with st.container(key="chosen", horizontal=True, vertical_alignment="center"):
+        hint = "Press Side by side at the run to compare it with."
+        st.html(f'<div class="wb-notice"><h3>{escape(question)}</h3><p>{hint}</p></div>')
+        st.button("Cancel", key="cancel-compare", on_click=session.put, args=(session.COMPARED, None))
+
+
+def draw_compare(run_id: str) -> None:
+    """Choose the first of two runs; at the second, go and see both side by side."""
+    first = session.recall(session.COMPARED)
+    if not first:
+        st.button(
+            "Compare",
+            key=f"compare-{run_id}",
+            type="tertiary",
+            help="Lay it beside another run",
+            on_click=session.put,
+            args=(session.COMPARED, run_id),
+        )
+    elif first == run_id:
+        st.button("Chosen", key=f"compare-{run_id}", type="tertiary", disabled=True)
+    elif st.button("Side by side", key=f"beside-{run_id}"):
+        session.put(session.COMPARED, None)
+        st.switch_page("pages/diff.py", query_params={session.SIDE_A: first, session.SIDE_B: run_id})
 
 
 def draw_actions(row: RunRow) -> None:
@@ -141,6 +180,7 @@ def row_html(row: RunRow) -> str:
     """The question, and in small what became of it."""
     tokens = row.prompt_tokens + row.completion_tokens
     facts = [
+        RELATIONS[row.relation],
         row.machine_title,
         row.model,
         metrics.seconds(row.seconds),
@@ -169,4 +209,4 @@ def short(question: str) -> str:
     return line if len(line) <= 160 else f"{line[:159].rstrip()}…"
 
 
-page()
+frame.around(page)

@@ -9,6 +9,7 @@ import pytest
 import workbench
 from scripts.readme_tables import README, filled
 from workbench import cli
+from workbench.cli import output
 from workbench.settings import CHECKOUT
 
 DOCUMENTS = [CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -73,8 +74,8 @@ def test_every_command_in_the_text_is_one_that_the_terminal_takes() -> None:
 
 
 def test_the_exit_codes_are_the_terminals() -> None:
-    codes = [int(code) for code in re.findall(r"^\| (\d) \|", section("In a terminal"), re.MULTILINE)]
-    assert codes == [cli.ANSWERED, cli.USAGE, cli.FAILED, cli.UNFINISHED]
+    codes = [int(code) for code in re.findall(r"^\| (\d+) \|", section("In a terminal"), re.MULTILINE)]
+    assert codes == [output.ANSWERED, output.USAGE, output.FAILED, output.UNFINISHED, output.INTERRUPTED]
 
 
 def test_the_changelog_knows_this_version() -> None:

@@ -21,6 +21,12 @@ SEEN += (
     "workbench.backends.registry",
     "workbench.backends.fetch",
     "workbench.tools.registry",
+    "workbench.compare",
+    "workbench.differences",
+    "workbench.retry",
+    "workbench.fork.ForkPoint",
+    "workbench.fork.steps_inherited",
+    "workbench.steering.CHOSEN",
 )
 TERMINAL = (*SEEN, "workbench.cli", "workbench.doctor", "workbench.terminal", "workbench.experiments")
 PAGES = (*SEEN, "workbench.ui")
@@ -30,6 +36,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workbench/errors.py": (),
     "workbench/events.py": (),
     "workbench/request.py": (),
+    "workbench/compare.py": ("workbench.events",),
+    "workbench/differences.py": ("workbench.compare",),
     "workbench/settings.py": ("workbench.errors",),
     "agents/contract.py": (),
     "agents/": ("agents",),
@@ -45,7 +53,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # Shows that backend's own download, on the page and in the terminal.
     "workbench/ui/fetching.py": (*PAGES, "workbench.backends.embedded", "workbench.terminal.follow_download"),
     "workbench/ui/": PAGES,
-    **{f"workbench/{name}.py": TERMINAL for name in ("cli", "doctor", "terminal")},
+    "workbench/cli/": TERMINAL,
+    **{f"workbench/{name}.py": TERMINAL for name in ("doctor", "terminal")},
     "workbench/__main__.py": ("workbench.cli",),
     "workbench/": (*ENGINE, *(f"workbench.{name}" for name in AROUND_THE_ENGINE)),
     "pages/": PAGES,

@@ -137,6 +137,7 @@ class RunBench(Bench):
                     top_logprobs=self._logprobs,
                     context_window=self._settings.context_window,
                     think=self._settings.think,
+                    prompt_cache=self._settings.prompt_cache,
                 )
 
             return await self._persist(role, request)

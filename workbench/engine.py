@@ -565,9 +565,15 @@ def say_started(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
     job.log.inherit(origin.inherited)
     if job.request.settings.logprobs and model.why_no_logprobs:
         say(job.log, "logprobs_missing", f"Confidence is not shown: {model.why_no_logprobs}")
-    if origin.relation == "reproduce" and "seed" not in model.capabilities:
-        message = "This backend does not promise the same tokens for the same seed: a difference may be chance."
-        say(job.log, "seed_not_promised", message)
+    if origin.relation == "reproduce" and (doubt := doubt_of(job.request, model)):
+        say(job.log, "seed_not_promised", doubt)
+
+
+def doubt_of(request: RunRequest, model: ModelInfo) -> str:
+    """Why the same request may give other tokens; empty where it gives the same."""
+    if "seed" not in model.capabilities:
+        return "This backend knows no seed: a difference may be chance."
+    return "" if "exact" in model.capabilities and not request.settings.prompt_cache else model.why_not_the_same
 
 
 def say_resumed(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:

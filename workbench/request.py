@@ -20,6 +20,7 @@ class ModelSettings(BaseModel):
     context_window: int | None = Field(None, ge=512, le=1_048_576, description="Tokens of prompt and answer together.")
     logprobs: bool = Field(True, description="Ask for token probabilities, where the backend gives them.")
     think: bool | None = Field(None, description="Let a thinking model think (Ollama).")
+    prompt_cache: bool = Field(True, description="Off: prompts are read anew, and a seed gives the same (embedded).")
 
 
 class Limits(BaseModel):

@@ -19,7 +19,7 @@ from workbench.errors import (
     StreamBroken,
     WrongServer,
 )
-from workbench.retry import ATTEMPTS, FIRST_WAIT, LONGEST_WAIT, wait_before_retry
+from workbench.retry import ATTEMPTS, FIRST_WAIT, LONGEST_WAIT, attempts, wait_before_retry
 
 PASSING = [RateLimited, ServerFault, BackendUnreachable, StreamBroken]
 
@@ -82,3 +82,9 @@ def test_an_empty_answer_is_asked_for_once_more_and_at_once():
 )
 def test_what_does_not_pass_by_itself_is_not_tried_again(kind):
     assert wait_before_retry(kind("no"), 1) is None
+
+
+def test_how_often_a_call_is_made_in_all_is_known_by_the_failures_code():
+    assert attempts(RateLimited.code) == attempts(ServerFault.code) == 4
+    assert attempts(EmptyAnswer.code) == 2
+    assert attempts(QuotaExceeded.code) is None and attempts("structured_output_invalid") is None

@@ -8,7 +8,7 @@ import pytest
 from tests.runs import finish, request, scripted_engine, step, verdict
 from workbench.backends.base import ModelInfo
 from workbench.backends.scripted import ScriptedBackend
-from workbench.engine import Engine
+from workbench.engine import Engine, doubt_of
 from workbench.errors import InvalidRequest
 from workbench.events import RunView, Warned
 from workbench.request import Exchange, RunRequest
@@ -156,3 +156,13 @@ def test_a_backend_that_promises_nothing_for_a_seed_says_so(settings: Settings):
     finally:
         engine.close()
     assert told == [["logprobs_missing"], ["logprobs_missing", "seed_not_promised"]]
+
+
+def test_a_model_that_is_exact_without_its_cache_is_doubted_only_with_it():
+    """As the embedded engine is."""
+    model = ModelInfo(name="m", capabilities=frozenset({"seed", "exact"}), why_not_the_same="The cache.")
+    asked = request("stepwise")
+    exact = asked.model_copy(update={"settings": asked.settings.model_copy(update={"prompt_cache": False})})
+    assert doubt_of(asked, model) == "The cache." and doubt_of(exact, model) == ""
+    vague = model.model_copy(update={"capabilities": frozenset({"seed"})})
+    assert doubt_of(exact, vague) == "The cache."

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from workbench.events import Channel, ToolCall
 
-Capability = Literal["schema", "tools", "thinking", "logprobs", "seed"]
+Capability = Literal["schema", "tools", "thinking", "logprobs", "seed", "exact"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "loop"]
 
 
@@ -18,7 +18,8 @@ class _Frozen(BaseModel):
 class ModelInfo(_Frozen):
     """A model as its backend describes it. Sizes in bytes and tokens, None where the backend does not tell.
 
-    `why_no_logprobs` is a sentence for the person where a model that is no script gives none.
+    `why_no_logprobs` is a sentence for the person where a model that is no script gives none, `why_not_the_same` one
+    where the same seed may give other tokens; "exact" ones give the same when the prompt's cache is not used.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelInfo(_Frozen):
     loaded: bool | None = None
     installed: bool = True
     why_no_logprobs: str = ""
+    why_not_the_same: str = ""
 
 
 class BackendStatus(_Frozen):
@@ -75,6 +77,7 @@ class ChatRequest(_Frozen):
     top_logprobs: int = Field(0, ge=0, le=20)
     context_window: int | None = None
     think: bool | None = None
+    prompt_cache: bool = True
 
 
 class TokenLogprob(_Frozen):

@@ -1,7 +1,8 @@
 """What stands around every page: the name, the navigation, the choice of backend and model, and errors as sentences."""
 
 import re
-from collections.abc import Iterator, Sequence
+import runpy
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -12,6 +13,7 @@ from workbench import __version__
 from workbench.backends.base import ModelInfo
 from workbench.backends.registry import BACKENDS
 from workbench.errors import WorkbenchError
+from workbench.settings import CHECKOUT
 from workbench.ui import session
 from workbench.ui.markdown import escape
 
@@ -26,14 +28,28 @@ ICON = (
 
 
 def navigation(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
-    """The product's name and the pages; the current one is marked."""
+    """The product's name and the pages that stand by themselves; the current one is marked."""
     with st.sidebar:
         st.html('<p class="wb-name">Second Thought</p>')
         with st.container(key="navigation", gap=None):
             for page in pages:
+                if page.visibility == "hidden":
+                    continue
                 mark = "current" if page.url_path == current.url_path else page.url_path
                 with st.container(key=f"page-{mark}"):
                     st.page_link(page, label=page.title, width="stretch")
+
+
+def around(page: Callable[[], None]) -> None:
+    """Draw a page in its frame, app.py.
+
+    Until a new server has run app.py once it takes the files in pages/ for pages of an older kind, and runs the one
+    whose address is asked for alone.
+    """
+    if session.recall(session.FRAMED):
+        page()
+    else:
+        runpy.run_path(str(CHECKOUT / "app.py"))
 
 
 def model_choice() -> None:
@@ -48,13 +64,25 @@ def model_choice() -> None:
             persist_state="session",
         )
         found = session.survey(session.backend())
-        _model_select(found)
-        st.html(status_html(found))
+        model_select(found, session.model_key(found.name))
+        st.html(status_html(found, session.model(found)))
 
 
-def status_html(found: session.Survey) -> str:
+def model_select(found: session.Survey, key: str) -> None:
+    """The choice among a backend's models; `key` holds the chosen one."""
+    names = [info.name for info in found.models if info.installed]
+    chosen = session.recall(key) or session.model(found)
+    names = names if not chosen or chosen in names else [chosen, *names]
+    if not names:
+        return
+    if session.recall(key) not in names:
+        session.put(key, chosen or names[0])
+    st.selectbox("Model", names, key=key, persist_state="session")
+
+
+def status_html(found: session.Survey, model: str) -> str:
     """A dot and a line: how the chosen model is, or why the backend cannot be used."""
-    chosen = next((info for info in found.models if info.name == session.model(found)), None)
+    chosen = next((info for info in found.models if info.name == model), None)
     words = describe(chosen) if chosen and found.status.ready else ""
     state = "ready" if found.status.ready else "not-ready"
     return f'<p class="wb-status" data-state="{state}">{escape(words or found.status.detail)}</p>'
@@ -74,6 +102,21 @@ def describe(info: ModelInfo) -> str:
 def size(count: int) -> str:
     """Bytes as a person reads them: 491 MB, 1.1 GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def draw_notices() -> None:
+    """What happened when the data were opened, such as a damaged file set aside: once, until it is dismissed."""
+    for number, notice in enumerate(session.engine().notices()):
+        if notice not in _dismissed():
+            with st.container(key=f"notice-{number}", horizontal=True, vertical_alignment="center"):
+                st.warning(plain(notice))
+                st.button("Dismiss", key=f"dismiss-{number}", on_click=_dismissed().add, args=(notice,))
+
+
+@st.cache_resource(show_spinner=False)
+def _dismissed() -> set[str]:
+    """The notices that somebody has read."""
+    return set()
 
 
 @contextmanager
@@ -125,15 +168,3 @@ def stop_with(error: WorkbenchError, title: str) -> NoReturn:
 def plain(text: str) -> str:
     """Text in which Markdown finds nothing to do."""
     return "".join(f"\\{char}" if char in r"\`*_{}[]()<>#+-!|~:$&" else char for char in text)
-
-
-def _model_select(found: session.Survey) -> None:
-    names = [info.name for info in found.models if info.installed]
-    chosen = session.model(found)
-    names = names if not chosen or chosen in names else [chosen, *names]
-    if not names:
-        return
-    key = session.model_key(found.name)
-    if session.recall(key) not in names:
-        session.put(key, chosen or names[0])
-    st.selectbox("Model", names, key=key, persist_state="session")

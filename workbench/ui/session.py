@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
 from workbench.backends.base import BackendStatus, ModelInfo
 from workbench.engine import Engine
-from workbench.errors import BackendUnreachable, WorkbenchError
-from workbench.request import RunRequest
+from workbench.errors import WorkbenchError
 from workbench.settings import load
 
 # Chosen by the person.
@@ -28,12 +28,23 @@ PAGE = "page"
 RUN = "run"
 ADOPTED = "adopted"
 CARDS = "cards"
+FRAMED = "framed"
+WINDOW = "window"
 STOPPING = "stopping"
 UPLOADS = "uploads"
 REPLAY = "replay"
 PROBLEM = "problem"
 SETTINGS = "setting"
 LIMITS = "limit"
+PAUSES = "pause_before"
+APPROVALS = "approve_tools"
+FOLLOW_UP = "next_question"
+FORK = "fork"
+IDENTITY = "identity"
+COMPARED = "compared"
+SIDE_A = "a"
+SIDE_B = "b"
+ROWS = "rows"
 
 SURVEY_SECONDS = 10.0
 
@@ -98,6 +109,12 @@ def put(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
+def identity() -> str:
+    """This browser session's own name, by which the engine shares its slots fairly."""
+    remember(IDENTITY, uuid4().hex)
+    return str(recall(IDENTITY))
+
+
 def current_run() -> str | None:
     """The run on the bench. A reload keeps the address alone and navigation the session alone: either will do."""
     run_id = st.query_params.get(RUN) or recall(RUN)
@@ -114,19 +131,21 @@ def open_run(run_id: str, speed: float | None = None) -> None:
     put(RUN, run_id)
     st.query_params[RUN] = run_id
     put(REPLAY, Replay.begin(run_id, speed) if speed else None)
-    put(PROBLEM, None)
+    for key in (PROBLEM, FORK, STOPPING):
+        put(key, None)
 
 
 def close_run() -> None:
     """Clear the bench. The run itself goes on."""
-    for key in (RUN, REPLAY, ADOPTED, PROBLEM):
+    for key in (RUN, REPLAY, ADOPTED, PROBLEM, FORK):
         put(key, None)
     st.query_params.pop(RUN, None)
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """What is asked for in here: one of our errors becomes a sentence on the page."""
+    """What is asked for in here: one of our errors becomes a sentence on the page, in the last one's place."""
+    put(PROBLEM, None)
     try:
         yield
     except WorkbenchError as error:
@@ -188,24 +207,6 @@ def survey(name: str) -> Survey:
 def look_again() -> None:
     """Forget what the backends said."""
     survey.clear()
-
-
-def request(machine: str, options: dict[str, Any], settings: dict[str, Any], limits: dict[str, Any]) -> RunRequest:
-    """What the bench asks for. Raises pydantic.ValidationError, and BackendUnreachable when there is no model."""
-    found = survey(backend())
-    if not found.status.ready and not model(found):
-        raise BackendUnreachable(found.status.detail, found.status.hint)
-    return RunRequest.model_validate(
-        {
-            "machine": machine,
-            "question": recall(QUESTION) or "",
-            "backend": found.name,
-            "model": model(found),
-            "options": options,
-            "settings": settings,
-            "limits": limits,
-        }
-    )
 
 
 def _models_of(name: str) -> tuple[ModelInfo, ...]:

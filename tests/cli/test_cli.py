@@ -2,24 +2,23 @@
 
 import io
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from agents.catalogue import MACHINES
+from tests.cli.typing import Script, Terminal, process, started_process
 from tests.store.samples import begin, finished, started, whole_run
-from workbench import __version__, cli
+from workbench import __version__
 from workbench.backends import fetch
+from workbench.cli import models
+from workbench.cli.flags import _value, read_options
 from workbench.errors import BackendUnreachable, DigestMismatch, InvalidRequest
 from workbench.events import RunView, from_json, to_json
-from workbench.settings import CHECKOUT, load
+from workbench.settings import load
 from workbench.store.runs import RunStore
 from workbench.tools import registry as tool_registry
 
@@ -34,59 +33,6 @@ ACTING = [
     {"object": {"thought": "Done.", "action": "finish", "input": "42"}},
 ]
 SLOW = [{"text": " ".join(f"word{number}" for number in range(5_000))}]
-
-Script = Callable[..., None]
-Terminal = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Let the scripted backend, and no other, answer with these."""
-
-    def write(answers: list[object], speed: float = 10_000) -> None:
-        path = tmp_path / "script.yaml"
-        path.write_text(yaml.safe_dump(answers, sort_keys=False))
-        monkeypatch.setenv("WORKBENCH_BACKEND", "scripted")
-        monkeypatch.setenv("WORKBENCH_SCRIPT", str(path))
-        monkeypatch.setenv("WORKBENCH_SCRIPT_SPEED", str(speed))
-
-    return write
-
-
-@pytest.fixture
-def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
-    """Type a command line: exit code, standard output, standard error."""
-
-    def type_(*arguments: str) -> tuple[int, str, str]:
-        try:
-            code = cli.main(arguments)
-        except SystemExit as leave:
-            code = int(str(leave.code))
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return type_
-
-
-def process(*arguments: str, **more: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "workbench", *arguments]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, **more)  # type: ignore[call-overload]
-    assert "Traceback" not in done.stderr
-    return done  # type: ignore[no-any-return]
-
-
-def started_process(*arguments: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "workbench", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=CHECKOUT, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
-
-
-@pytest.fixture
-def store() -> RunStore:
-    """The log of this test's home."""
-    return RunStore(load().store_url)
-
 
 # --- run ---
 
@@ -269,7 +215,7 @@ def read_until(stream: "io.TextIOWrapper | None", wanted: str) -> None:
         seen += piece
 
 
-def test_ctrl_c_stops_the_run_cleanly_and_keeps_its_text(script: Script, store: RunStore) -> None:
+def test_ctrl_c_interrupts_the_run_and_says_how_to_go_on(script: Script, store: RunStore) -> None:
     script(SLOW, speed=50)
     with started_process("run", "reflection", "Write.") as running:
         read_until(running.stdout, "word3")  # type: ignore[arg-type]
@@ -277,80 +223,23 @@ def test_ctrl_c_stops_the_run_cleanly_and_keeps_its_text(script: Script, store: 
         asked = time.monotonic()
         _, err = running.communicate(timeout=30)
     assert time.monotonic() - asked < 10
-    assert running.returncode == 4
-    assert "Stopping." in err
-    assert "Stopped after" in err
-    assert "Traceback" not in err
+    assert running.returncode == 130
     (row,) = store.runs()
-    assert row.status == "stopped"
+    assert row.status == "interrupted"
+    assert f"Interrupted. What there is is kept. To go on: python -m workbench runs resume {row.id}" in err
+    assert "Traceback" not in err
     assert "word3" in RunView.of(store.events(row.id)).calls[0].text
 
 
-def test_sigterm_stops_the_run_as_cleanly(script: Script, store: RunStore) -> None:
+def test_sigterm_interrupts_the_run_as_cleanly(script: Script, store: RunStore) -> None:
     script(SLOW, speed=50)
     with started_process("run", "reflection", "Write.", "--json") as running:
         read_until(running.stdout, '"delta"')  # type: ignore[arg-type]
         running.terminate()
         out, _ = running.communicate(timeout=30)
-    assert running.returncode == 4
-    assert json.loads(out.splitlines()[-1])["status"] == "stopped"
-    assert store.runs()[0].status == "stopped"
-
-
-def test_a_second_ctrl_c_leaves_at_once() -> None:
-    asked: list[str] = []
-    before = signal.getsignal(signal.SIGINT)  # ignored in a process that a shell put in the background
-    with pytest.raises(KeyboardInterrupt), cli._stoppable(lambda: asked.append("stop")):
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.05)
-        assert asked == ["stop"]
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(5)
-    assert asked == ["stop"]
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_a_killed_run_is_interrupted_and_keeps_what_it_had(script: Script, terminal: Terminal) -> None:
-    script(SLOW, speed=50)
-    with started_process("run", "reflection", "Write.") as running:
-        read_until(running.stdout, "word40")  # type: ignore[arg-type]
-        running.kill()
-    code, out, _ = terminal("runs", "list", "--json")
-    row = json.loads(out)
-    assert (code, row["status"]) == (0, "interrupted")
-    code, out, _ = terminal("runs", "show", row["id"])
-    assert code == 0
-    assert "word10" in out
-    assert "ended before this run did" in out
-
-
-def test_a_reader_that_goes_away_interrupts_the_run_without_complaint(script: Script, store: RunStore) -> None:
-    script(SLOW, speed=200)
-    with started_process("run", "reflection", "Write.", "--json") as running:
-        read_until(running.stdout, '"delta"')  # type: ignore[arg-type]
-        assert running.stdout is not None
-        running.stdout.close()
-        assert running.stderr is not None
-        err = running.stderr.read()
-        assert running.wait(30) == 141
-    assert err == ""
+    assert running.returncode == 130
+    assert "run_finished" not in out
     assert store.runs()[0].status == "interrupted"
-
-
-def test_a_run_at_its_limit_is_resumed_with_a_wider_one(script: Script, terminal: Terminal, store: RunStore) -> None:
-    script(THINKING)
-    code, out, err = terminal("run", "stepwise", "What is 6 times 7?", "--limit-steps", "2")
-    assert code == 4 and "2 steps were taken" in err and out.endswith("── Best so far ──\nThat is 42.\n")
-    run_id = store.runs()[0].id
-    before = len(store.events(run_id))
-    script(THINKING[2:])
-    code, out, _ = terminal("runs", "resume", run_id, "--limit-steps", "9", "--json")
-    lines = [json.loads(line) for line in out.splitlines()]
-    assert code == 0 and lines[0]["kind"] == "resumed" and lines[0]["seq"] == before
-    assert lines[-1]["kind"] == "run_finished" and lines[-1]["answer"] == "It is 42."
-    code, _, err = terminal("runs", "resume", run_id)
-    assert code == 2 and "has come to its end" in err
-    assert "--limit-steps cannot be 0" in terminal("runs", "resume", run_id, "--limit-steps", "0")[2]
 
 
 # --- runs ---
@@ -555,18 +444,18 @@ def test_the_version_is_told(terminal: Terminal) -> None:
     ],
 )
 def test_option_values_are_what_they_say(machine: str, pair: str, value: object) -> None:
-    assert list(cli.read_options(machine, [pair]).values()) == [value]
+    assert list(read_options(machine, [pair]).values()) == [value]
 
 
 def test_a_text_option_takes_numbers_as_they_are_typed() -> None:
-    assert cli._value("5", str) == "5"
-    assert cli._value("no", str) == "no"
+    assert _value("5", str) == "5"
+    assert _value("no", str) == "no"
 
 
 @pytest.mark.parametrize("text", ["!!python/object/apply:os.getcwd []", "[1", "{a"])
 def test_yaml_that_is_no_plain_value_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
-        cli.read_options("unknown", [f"x={text}"])
+        read_options("unknown", [f"x={text}"])
 
 
 def test_the_registry_offers_the_tools_that_the_tests_use() -> None:
@@ -577,5 +466,5 @@ def test_errors_of_a_backend_end_with_code_3(terminal: Terminal, monkeypatch: py
     def broken(*_: object) -> int:
         raise BackendUnreachable("It does not answer\x1b[2J.", "Start it.")
 
-    monkeypatch.setattr(cli, "list_machines", broken)
+    monkeypatch.setattr(models, "list_machines", broken)
     assert terminal("machines") == (3, "", "It does not answer\ufffd[2J.\nStart it.\n")

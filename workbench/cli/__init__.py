@@ -1,0 +1,53 @@
+"""The same engine in a terminal: `python -m workbench ...`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from workbench import __version__
+from workbench.cli import asking, models, runs
+from workbench.cli.output import EPILOGUE, FAILED, INTERRUPTED, PIPE_CLOSED, USAGE
+from workbench.errors import InvalidRequest, WorkbenchError
+from workbench.settings import load
+from workbench.terminal import harmless
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line asks; return the exit code. Expected errors end in a sentence, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        arguments = parser().parse_args(argv)
+        code: int = arguments.do(arguments, load())
+        sys.stdout.flush()
+        return code
+    except WorkbenchError as error:
+        print(harmless(f"{error.message}\n{error.hint}".rstrip()), file=sys.stderr)
+        return USAGE if isinstance(error, InvalidRequest) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has gone: Python's own flush at the end must not complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m workbench", description="Watch language models think.", epilog=EPILOGUE
+    )
+    top.add_argument("--version", action="version", version=f"Second Thought {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    asking.add_run(commands)
+    of_runs = commands.add_parser("runs", help="list, show, compare, fork, resume, export and delete runs")
+    over_runs = of_runs.add_subparsers(required=True, metavar="COMMAND")
+    runs.add(over_runs)
+    asking.add_going_on(over_runs)
+    of_models = commands.add_parser("models", help="list and fetch models")
+    models.add(of_models.add_subparsers(required=True, metavar="COMMAND"))
+    machines = commands.add_parser("machines", help="list the machines and their options")
+    machines.set_defaults(do=models.list_machines)
+    check = commands.add_parser("doctor", help="check what a run needs")
+    check.set_defaults(do=models.examine)
+    return top
