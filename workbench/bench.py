@@ -25,6 +25,7 @@ from workbench.backends.base import (
     NoticePart,
     ReadingPart,
     TextPart,
+    ToolSpec,
 )
 from workbench.backends.watch import watched
 from workbench.errors import BackendError, InvalidRequest, PromptError, StreamBroken, ToolError, WorkbenchError
@@ -41,7 +42,6 @@ from workbench.events import (
     ModelCalled,
     Queued,
     Reading,
-    Resumed,
     Retried,
     RunView,
     ToolAnswered,
@@ -57,7 +57,7 @@ from workbench.prompts import Prompt
 from workbench.request import RunRequest
 from workbench.retry import wait_before_retry
 from workbench.slots import Slots
-from workbench.steering import CHOSEN, PauseRequested, observed, reasons_to_ask, remark, steered
+from workbench.steering import Steering, observed, remark, steered
 from workbench.tools import registry
 from workbench.tools.base import Tool
 
@@ -96,6 +96,7 @@ class RunBench(Bench):
         self._context_window = model.context_window
         self._logprobs = LOGPROBS if "logprobs" in model.capabilities and request.settings.logprobs else 0
         self._session = session
+        self._steering = Steering(request, tools, journal)
         self._ids = itertools.count(1 + _last_id(before))
 
     @property
@@ -117,30 +118,16 @@ class RunBench(Bench):
         limit = max_tokens or self._settings.max_tokens
         specs = tuple(registry.spec(self._tools[name]) for name in tools)
         json_schema = schema.model_json_schema() if schema else None
-        messages, given = self._ask_person(role, messages, schema)
+        messages, given = self._steered(role, messages, schema)
         if given is not None:
             return given
 
         async def once(turns: Sequence[BaseMessage], tokens: int) -> Answer:
-            def request(left_out: int) -> ChatRequest:
+            def version(left_out: int) -> ChatRequest:
                 told = with_history(turns, self._request.history[left_out:])
-                return ChatRequest(
-                    model=self._request.model,
-                    messages=tuple(to_message(turn) for turn in told),
-                    temperature=self._settings.temperature,
-                    top_p=self._settings.top_p,
-                    seed=self._settings.seed,
-                    max_tokens=tokens,
-                    stop=tuple(stop),
-                    json_schema=json_schema,
-                    tools=specs,
-                    top_logprobs=self._logprobs,
-                    context_window=self._settings.context_window,
-                    think=self._settings.think,
-                    prompt_cache=self._settings.prompt_cache,
-                )
+                return self._chat_request(told, tokens, tuple(stop), json_schema, specs)
 
-            return await self._persist(role, request)
+            return await self._persist(role, version)
 
         if schema is None:
             return await once(messages, limit)
@@ -151,14 +138,13 @@ class RunBench(Bench):
         shown = {"input": arguments} if isinstance(arguments, str) else arguments
         if isinstance(arguments, str) and tool in self._tools:
             shown = registry.arguments_from_text(self._tools[tool], arguments)
-        reply = self._ask_person_about(tool, shown)
-        by_person = reply is not None and reply.verb in ("answer", "reject")
+        reply = self._steering.before_tool(_where(), tool, shown)
         changed = reply.arguments if reply is not None and reply.verb == "edit" else None
         shown = shown if changed is None else changed
         if known := self._journal.observation(_where(), tool, shown):
             seen = Observation(text=known.result, error=known.error)
         else:
-            seen = await self._call_tool(tool, shown, observed(reply) if reply is not None and by_person else None)
+            seen = await self._call_tool(tool, shown, observed(reply))
         return seen if changed is None else seen.model_copy(update={"text": remark(changed) + seen.text})
 
     def prompt(self, role: str, **variables: object) -> str:
@@ -199,57 +185,58 @@ class RunBench(Bench):
         if not self._journal.has(kind, fields):
             self._log.emit(kind, **fields)
 
-    def _ask_person(
-        self, role: str, messages: Sequence[BaseMessage], schema: type[BaseModel] | None
-    ) -> tuple[Sequence[BaseMessage], Answer | None]:
-        """What the person makes of a call that waits for them: other messages, or an answer of their own.
-
-        Raises PauseRequested as long as they have said nothing that can be used.
-        """
-        node, step = _where()
-        if node not in self._request.pause_before:
-            return messages, None
-        sent = wire(to_message(message) for message in messages)
-        wanted = schema.model_json_schema() if schema else None
-        reason, draft = CHOSEN, ""
-        while reply := self._journal.reply((node, step)):
-            if reply.verb != "answer":
-                return steered(messages, reply), None
-            given, wrong = self._take_persons_answer(role, sent, reply.text, schema)
-            if given is not None:
-                return messages, given
-            reason, draft = f"Your answer does not fit: {wrong}.", reply.text
-        raise PauseRequested(
-            node=node, step=step, reason=reason, role=role, messages=sent, answer_schema=wanted, draft=draft
+    def _chat_request(
+        self,
+        messages: Sequence[BaseMessage],
+        max_tokens: int,
+        stop: tuple[str, ...],
+        json_schema: dict[str, Any] | None,
+        tools: tuple[ToolSpec, ...],
+    ) -> ChatRequest:
+        return ChatRequest(
+            model=self._request.model,
+            messages=tuple(to_message(message) for message in messages),
+            temperature=self._settings.temperature,
+            top_p=self._settings.top_p,
+            seed=self._settings.seed,
+            max_tokens=max_tokens,
+            stop=stop,
+            json_schema=json_schema,
+            tools=tools,
+            top_logprobs=self._logprobs,
+            context_window=self._settings.context_window,
+            think=self._settings.think,
+            prompt_cache=self._settings.prompt_cache,
         )
 
-    def _take_persons_answer(
-        self, role: str, sent: tuple[dict[str, Any], ...], text: str, schema: type[BaseModel] | None
-    ) -> tuple[Answer | None, str]:
-        """The person's answer as if a model had given it, or None and what is wrong with it."""
-        parsed, wrong = structured.read(Answer(call_id="", text=text), schema) if schema else (None, "")
-        if wrong:
-            return None, wrong
+    def _steered(
+        self, role: str, messages: Sequence[BaseMessage], schema: type[BaseModel] | None
+    ) -> tuple[Sequence[BaseMessage], Answer | None]:
+        """What the person makes of a call that waits for them: other messages, or an answer of their own."""
+
+        def read(text: str) -> tuple[BaseModel | None, str]:
+            return structured.read(Answer(call_id="", text=text), schema) if schema else (None, "")
+
+        sent = wire(to_message(message) for message in messages)
+        wanted = schema.model_json_schema() if schema else None
+        reply = self._steering.before_call(_where(), role, sent, wanted, lambda text: read(text)[1])
+        if reply is None:
+            return messages, None
+        if reply.verb != "answer":
+            return steered(messages, reply), None
+        given = self._given(role, sent, reply.text, schema is not None)
+        return messages, given.model_copy(update={"parsed": read(reply.text)[0]})
+
+    def _given(self, role: str, sent: tuple[dict[str, Any], ...], text: str, structured_call: bool) -> Answer:
+        """The person's answer, on the log as if a model had given it."""
         answered = self._journal.answer(_where(), sent)
         if answered is None:
             (node, step), call_id = _where(), f"c{next(self._ids)}"
             place = {"call_id": call_id, "node": node, "step": step, "role": role}
             self._log.emit(ModelCalled, messages=sent, parameters={}, by_person=True, **place)
-            shown = _parsed(text) if schema else None
-            answered = self._log.emit(ModelAnswered, call_id=call_id, text=text, parsed=shown)
-        return to_answer(answered).model_copy(update={"parsed": parsed}), ""
-
-    def _ask_person_about(self, tool: str, arguments: dict[str, Any]) -> Resumed | None:
-        """What the person says to a tool call for which the run waits; None where it does not. Raises PauseRequested"""
-        node, step = _where()
-        known, reply = self._tools.get(tool), None
-        chosen = node in self._request.pause_before or tool in self._request.approve_tools
-        cut_off = self._journal.cut_off((node, step), tool) if known and known.side_effects else 0
-        for reason in reasons_to_ask(chosen, known is not None and known.needs_approval, cut_off):
-            reply = self._journal.reply((node, step))
-            if reply is None:
-                raise PauseRequested(node=node, step=step, reason=reason, tool=tool, arguments=arguments)
-        return reply
+            parsed = _parsed(text) if structured_call else None
+            answered = self._log.emit(ModelAnswered, call_id=call_id, text=text, parsed=parsed)
+        return to_answer(answered)
 
     async def _call_tool(self, tool: str, arguments: dict[str, Any], given: Observation | None) -> Observation:
         """Call the tool, or take what the person has `given` in its place, and put it on the log."""

@@ -1,13 +1,16 @@
 """Where a run waits for the person before a model is asked or a tool called, and what becomes of what they say."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from agents.contract import Observation
 from workbench.events import AnyEvent, NodeFinished, Paused, Resumed
+from workbench.journal import Journal, Place
+from workbench.request import RunRequest
+from workbench.tools.base import Tool
 
 CHOSEN = "You chose to be asked before this step."
 NEEDS_APPROVAL = "This tool needs your approval."
@@ -25,10 +28,55 @@ class PauseRequested(Exception):
         self.fields = fields
 
 
-def reasons_to_ask(chosen: bool, needs_approval: bool, cut_off: int) -> list[str]:
-    """Why the person is asked before a tool is called, once for each."""
-    first = [CHOSEN] if chosen else [NEEDS_APPROVAL] if needs_approval else []
-    return first + [CUT_OFF] * cut_off
+class Steering:
+    """Asks the person where a run is to wait for them, and gives what they said, which the journal has."""
+
+    def __init__(self, request: RunRequest, tools: Mapping[str, Tool], journal: Journal) -> None:
+        self._nodes, self._approve = request.pause_before, request.approve_tools
+        self._tools, self._journal = tools, journal
+
+    def before_call(
+        self,
+        place: Place,
+        role: str,
+        messages: tuple[dict[str, Any], ...],
+        schema: dict[str, Any] | None,
+        wrong_with: Callable[[str], str],
+    ) -> Resumed | None:
+        """What the person says to a model call; None where they are not asked.
+
+        `wrong_with` says why a text cannot be the call's answer. Raises PauseRequested until they have said something
+        that can be used.
+        """
+        node, step = place
+        if node not in self._nodes:
+            return None
+        reason, draft = CHOSEN, ""
+        while reply := self._journal.reply(place):
+            wrong = wrong_with(reply.text) if reply.verb == "answer" else ""
+            if not wrong:
+                return reply
+            reason, draft = f"Your answer does not fit: {wrong}.", reply.text
+        raise PauseRequested(
+            node=node, step=step, reason=reason, role=role, messages=messages, answer_schema=schema, draft=draft
+        )
+
+    def before_tool(self, place: Place, name: str, arguments: dict[str, Any]) -> Resumed | None:
+        """What the person says to a tool call; None where they are not asked. Raises PauseRequested."""
+        reply = None
+        for reason in self._reasons(place, name):
+            reply = self._journal.reply(place)
+            if reply is None:
+                raise PauseRequested(node=place[0], step=place[1], reason=reason, tool=name, arguments=arguments)
+        return reply
+
+    def _reasons(self, place: Place, name: str) -> list[str]:
+        """Why they are asked before the tool is called, once for each."""
+        tool = self._tools.get(name)
+        cut_off = self._journal.cut_off(place, name) if tool and tool.side_effects else 0
+        if place[0] in self._nodes or name in self._approve:
+            return [CHOSEN] + [CUT_OFF] * cut_off
+        return [NEEDS_APPROVAL] * bool(tool and tool.needs_approval) + [CUT_OFF] * cut_off
 
 
 def steered(messages: Sequence[BaseMessage], reply: Resumed) -> list[BaseMessage]:
@@ -41,11 +89,14 @@ def steered(messages: Sequence[BaseMessage], reply: Resumed) -> list[BaseMessage
     return list(messages)
 
 
-def observed(reply: Resumed) -> Observation:
-    """What the machine is told when the person took the tool's place, or did not let it be called."""
-    if reply.verb == "reject":
-        return Observation(text=f"The user did not allow this call: {reply.text}", error=True)
-    return Observation(text=reply.text)
+def observed(reply: Resumed | None) -> Observation | None:
+    """What the machine is told when the person took the tool's place or did not let it be called; None otherwise."""
+    match reply:
+        case Resumed(verb="reject"):
+            return Observation(text=f"The user did not allow this call: {reply.text}", error=True)
+        case Resumed(verb="answer"):
+            return Observation(text=reply.text)
+    return None
 
 
 def remark(arguments: Mapping[str, Any]) -> str:
