@@ -14,8 +14,16 @@ STORE = (*LEAVES, "workbench.store")
 TOOLS = (*LEAVES, "workbench.tools", "workbench.backends.base")
 ENGINE = (*LEAVES, "agents", "workbench.backends", "workbench.tools", "workbench.store")
 AROUND_THE_ENGINE = ("bench", "structured", "recorder", "engine", "log", "prompts", "retry", "slots", "journal")
-AROUND_THE_ENGINE += ("steering", "history", "fork")
-SEEN = (*LEAVES, "agents", "workbench.engine", "workbench.prompts", "workbench.recorder.graph_of", "workbench.store")
+AROUND_THE_ENGINE += ("steering", "history", "fork", "job")
+SEEN = (
+    *LEAVES,
+    "agents",
+    "workbench.engine",
+    "workbench.job",
+    "workbench.prompts",
+    "workbench.recorder.graph_of",
+    "workbench.store",
+)
 SEEN += (
     "workbench.backends.base",
     "workbench.backends.registry",

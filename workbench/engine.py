@@ -7,17 +7,14 @@ import os
 import random
 import threading
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from langgraph.types import StateSnapshot
-from pydantic import ValidationError
 
 from agents import catalogue
 from agents.contract import Machine, Options
-from workbench import __version__, fork, prompts
+from workbench import fork, prompts
 from workbench.backends import registry as backend_registry
 from workbench.backends.base import Backend, ModelInfo
 from workbench.bench import LimitReached, RunBench, error_info
@@ -28,17 +25,27 @@ from workbench.events import (
     ErrorInfo,
     Paused,
     Relation,
-    Resumed,
     RunFinished,
     RunStarted,
     RunView,
-    Warned,
 )
 from workbench.fork import ForkPoint, Origin
+from workbench.job import (
+    Job,
+    first_request,
+    heard,
+    last_request,
+    now,
+    read_options,
+    roles_of,
+    say_resumed,
+    say_started,
+    thread,
+)
 from workbench.journal import Journal
 from workbench.log import RunLog
 from workbench.recorder import Recorder, graph_of
-from workbench.request import MAX_HISTORY, Exchange, Limits, Reply, RunRequest
+from workbench.request import Limits, Reply, RunRequest
 from workbench.settings import Settings
 from workbench.slots import Slots
 from workbench.steering import PauseRequested
@@ -51,22 +58,6 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # checkpoints hold pl
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 STOPPED = "Stopped by the person."
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run to be done: its log, and what its Resumed event says if it goes on (None: it begins).
-
-    `origin` is where a run that begins comes from, `session` who waits for it.
-    """
-
-    log: RunLog
-    machine: Machine
-    options: Options
-    request: RunRequest
-    resumed: dict[str, Any] | None = None
-    origin: Origin | None = None
-    session: str = ""
 
 
 class Engine:
@@ -241,7 +232,7 @@ class Engine:
             known = ", ".join(machine.nodes)
             raise InvalidRequest(f"{machine.title} has no node {unknown[0]!r} to pause before.", f"It has: {known}.")
         run_id, parent = uuid4().hex[:12], (origin.run, origin.relation) if origin else ()
-        self.store.create(run_id, request, machine.title, _now(), *parent)
+        self.store.create(run_id, request, machine.title, now(), *parent)
         log = RunLog(run_id, self.store.append)
         self._launch(Job(log, machine, options, request, origin=origin, session=session))
         return run_id
@@ -497,100 +488,6 @@ class Engine:
             await self._saver.conn.close()
 
 
-def first_request(events: Sequence[AnyEvent]) -> RunRequest:
-    """What the run was asked for when it began. Raises InvalidRequest for an empty log."""
-    for event in events:
-        if isinstance(event, RunStarted):
-            return RunRequest.model_validate(event.request)
-    raise InvalidRequest("Nothing of this run was kept.", "Ask its question again.")
-
-
-def last_request(events: Sequence[AnyEvent]) -> RunRequest:
-    """What the run was asked for, with the limits as they were last set. Raises InvalidRequest for an empty log."""
-    request = first_request(events)
-    for event in events:
-        if isinstance(event, Resumed) and event.limits:
-            request = request.model_copy(update={"limits": Limits.model_validate(event.limits)})
-    return request
-
-
-def thread(events: Sequence[AnyEvent]) -> tuple[Exchange, ...]:
-    """The exchanges up to and with this run's, oldest first. Raises InvalidRequest when it has no answer."""
-    request, end = first_request(events), RunView.of(events).finished
-    if end is None or not end.answer or end.status not in ("answered", "limit"):
-        raise InvalidRequest("This run has no answer to go on from.", "Resume it, or ask in a new run.")
-    return (*request.history, Exchange(question=request.question, answer=end.answer, run=end.run_id))[-MAX_HISTORY:]
-
-
-def heard(paused: Paused | None, reply: Reply | None) -> dict[str, Any]:
-    """What the Resumed event says of a reply. Raises InvalidRequest when it is no reply to what was asked."""
-    if paused is None and reply is not None:
-        raise InvalidRequest("This run does not wait for you.", "Resume it without a reply.")
-    if paused is None or reply is None:
-        if paused is not None:
-            raise InvalidRequest(
-                "This run waits for you.", "Approve, edit, answer in its place, or reject with a word."
-            )
-        return {}
-    if reply.verb == "edit" and (reply.arguments is None if paused.tool else not reply.text.strip()):
-        what = "the tool's arguments" if paused.tool else "the last message"
-        raise InvalidRequest(f"Here {what} can be edited.", "Give that, or approve it as it is.")
-    return {"node": paused.node, **reply.model_dump()}
-
-
-def roles_of(request: RunRequest) -> dict[str, prompts.Prompt]:
-    """The prompts that a request runs with. Raises PromptError."""
-    return prompts.replaced(prompts.load(request.machine).roles, request.prompts)
-
-
-def say_started(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
-    """The whole request, and all that would be needed to run it again. `digests` are those of the roles' prompts."""
-    origin = job.origin or Origin("", "")
-    job.log.emit(
-        RunStarted,
-        request=job.request.model_dump(mode="json"),
-        machine_title=job.machine.title,
-        graph=graph_of(job.machine),
-        created_at=_now(),
-        model_digest=model.digest,
-        context_window=job.request.settings.context_window or model.context_window,
-        prompts=digests,
-        version=__version__,
-        parent_run=origin.run or None,
-        parent_seq=origin.seq,
-        relation=origin.relation,
-        inherited=len(origin.inherited),
-        edited=origin.edited,
-    )
-    job.log.inherit(origin.inherited)
-    if job.request.settings.logprobs and model.why_no_logprobs:
-        say(job.log, "logprobs_missing", f"Confidence is not shown: {model.why_no_logprobs}")
-    if origin.relation == "reproduce" and (doubt := doubt_of(job.request, model)):
-        say(job.log, "seed_not_promised", doubt)
-
-
-def doubt_of(request: RunRequest, model: ModelInfo) -> str:
-    """Why the same request may give other tokens; empty where it gives the same."""
-    if "seed" not in model.capabilities:
-        return "This backend knows no seed: a difference may be chance."
-    return "" if "exact" in model.capabilities and not request.settings.prompt_cache else model.why_not_the_same
-
-
-def say_resumed(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
-    """The run goes on; what is not as it was when it began is said."""
-    job.log.emit(Resumed, resumed_at=_now(), **(job.resumed or {}))
-    begun = next(event for event in job.log.events if isinstance(event, RunStarted))
-    if begun.prompts != digests:
-        say(job.log, "prompts_changed", "The prompts have changed since this run began.")
-    if begun.model_digest and model.digest and begun.model_digest != model.digest:
-        say(job.log, "model_changed", "The model behind this name has changed since this run began.")
-
-
-def say(log: RunLog, code: str, message: str) -> None:
-    """Tell the person something about the run."""
-    log.emit(Warned, code=code, message=message)
-
-
 async def within(seconds: float | None, log: RunLog, recording: Coroutine[Any, Any, Result]) -> Result:
     """The result, if it comes before the run is so old. Raises LimitReached."""
     clock = asyncio.timeout(None if seconds is None else max(seconds - log.seconds(), 0.0))
@@ -607,20 +504,3 @@ def best_so_far(recorder: Recorder | None, log: RunLog) -> str:
     """The machine's answer as far as it has come, else what its last card says."""
     answer = recorder.state.get("answer", "") if recorder else ""
     return answer or next((event.content for event in reversed(log.events) if isinstance(event, Card)), "")
-
-
-def read_options(machine: Machine, values: dict[str, Any]) -> Options:
-    """The machine's options from plain values. Raises InvalidRequest that names the option and what it may be."""
-    try:
-        return machine.options.model_validate(values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0]) if problem["loc"] else "options"
-        known = ", ".join(machine.options.model_fields)
-        if problem["type"] == "extra_forbidden":
-            raise InvalidRequest(f"{machine.title} has no option {name!r}.", f"It has: {known}.") from None
-        raise InvalidRequest(f"The option {name} of {machine.title} cannot be used: {problem['msg']}.") from None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

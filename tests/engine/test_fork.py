@@ -8,7 +8,8 @@ import pytest
 from tests.runs import finish, request, scripted_engine, step, verdict
 from workbench.backends.base import ChatRequest
 from workbench.backends.scripted import ScriptedAnswer, ScriptedBackend
-from workbench.engine import Engine, first_request
+from workbench.engine import Engine
+from workbench.job import first_request
 from workbench.errors import InvalidRequest, PromptError, StoreError
 from workbench.events import (
     AnyEvent,

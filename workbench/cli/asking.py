@@ -83,7 +83,7 @@ def run_machine(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def resume_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Go on with a run, or say to it what it waits for, and follow it to its end."""
-    from workbench.engine import last_request
+    from workbench.job import last_request
 
     with _engine(settings) as engine:
         run_id = engine.store.run(arguments.id).id
@@ -116,7 +116,7 @@ def list_steps(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def fork_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Fork a run and follow the fork to its end."""
-    from workbench.engine import first_request
+    from workbench.job import first_request
 
     with _engine(settings) as engine:
         run_id = engine.store.run(arguments.id).id
@@ -139,7 +139,7 @@ def run_again(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def follow_up(arguments: argparse.Namespace, settings: Settings) -> int:
     """Ask in the thread of a run and follow the new run to its end."""
-    from workbench.engine import first_request
+    from workbench.job import first_request
 
     with _engine(settings) as engine:
         run_id = engine.store.run(arguments.id).id
