@@ -1,19 +1,34 @@
 """The bench: choose a machine, ask, and watch it think."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from agents import catalogue
 from agents.contract import Machine
-from workbench.engine import last_request
 from workbench.errors import RunNotFound
 from workbench.events import Graph, RunStarted, RunView
+from workbench.job import last_request
 from workbench.recorder import graph_of
-from workbench.request import Limits, ModelSettings
 from workbench.store.runs import RunRow
-from workbench.ui import cards, diagram, documents, export, forms, frame, live, metrics, scroll, session, start
+from workbench.ui import (
+    diagram,
+    ending,
+    family,
+    forking,
+    forms,
+    frame,
+    keys,
+    live,
+    metrics,
+    panel,
+    scroll,
+    session,
+    start,
+    steer,
+)
 
 
 @dataclass(frozen=True)
@@ -21,20 +36,23 @@ class Places:
     """The page's fixed places besides the run's own."""
 
     button: DeltaGenerator
+    fork: DeltaGenerator
     problem: DeltaGenerator
     start: DeltaGenerator
-    answer: DeltaGenerator
+    end: DeltaGenerator
+    relatives: DeltaGenerator
     run: live.Places
 
 
 def page() -> None:
     """The whole page. A run in progress is followed at the very end, when all else stands."""
+    keys.hand_on()
     row = opened()
     if row is not None:
         adopt(row)
     machine = choose_machine()
     places = lay_out(machine)
-    show_problem(places)
+    show_problem(places, row)
     if row is None:
         show_start(machine, places)
     else:
@@ -55,20 +73,15 @@ def opened() -> RunRow | None:
 
 
 def adopt(row: RunRow) -> None:
-    """Put an opened run's machine, question and options into the form, once; its drawn seed is not made a choice."""
-    if session.recall(session.ADOPTED) == row.id:
+    """Put an opened run's machine, question and options into the form, once."""
+    if session.recall(session.ADOPTED) == row.id or row.machine not in catalogue.MACHINES:
         return
     session.put(session.ADOPTED, row.id)
-    if row.machine not in catalogue.MACHINES:
-        return
     session.put(session.MACHINE, row.machine)
     session.put(session.QUESTION, row.question)
     events = session.engine().store.events(row.id)
     if events and isinstance(events[0], RunStarted):
-        request, machine = last_request(events), catalogue.load(row.machine)
-        session.put(session.QUESTION, request.question)
-        forms.fill(machine.options, session.option_prefix(machine.name), request.options)
-        forms.fill(Limits, session.LIMITS, request.limits.model_dump())
+        panel.take(last_request(events))
 
 
 def choose_machine() -> Machine:
@@ -91,7 +104,7 @@ def choose_machine() -> Machine:
 
 
 def lay_out(machine: Machine) -> Places:
-    """Question, button, settings, then the map and the numbers beside the cards."""
+    """Question, buttons, settings, then the map and the numbers beside the cards."""
     with st.container(key="ask", horizontal=True, vertical_alignment="center"):
         st.text_area(
             "Question",
@@ -102,47 +115,31 @@ def lay_out(machine: Machine) -> Places:
             on_change="ignore",
             persist_state="session",
         )
-        button = st.empty()
+        fork, button = st.empty(), st.empty()
     problem = st.empty()
-    draw_settings(machine)
+    panel.draw(machine)
     left, right = st.columns((270, 692), gap="medium")
     with left, st.container(key="instruments"):
         map_place = st.container(key="map").empty()
         numbers = st.container(key="numbers").empty()
+        relatives = st.empty()
     with right:
-        begin, switch, steps, answer = st.empty(), st.empty(), st.container(key="steps"), st.empty()
-    context = st.sidebar.empty()
-    return Places(button, problem, begin, answer, live.Places(map_place, numbers, context, switch, steps))
+        begin, switch, steps, end = st.empty(), st.empty(), st.container(key="steps"), st.empty()
+    run = live.Places(map_place, numbers, st.sidebar.empty(), switch, steps)
+    return Places(button, fork, problem, begin, end, relatives, run)
 
 
-def draw_settings(machine: Machine) -> None:
-    """The chips of what is chosen; behind them the machine's options, the model's settings, the documents."""
-    options, settings = chosen_options(machine), forms.read(ModelSettings, session.SETTINGS)
-    limits = forms.read(Limits, session.LIMITS)
-    words = [*forms.chips(options), *forms.setting_chips(settings, machine.temperature), *forms.limit_chips(limits)]
-    opened_by = st.expander(forms.chip_markdown(words), key="settings", type="compact")
-    with opened_by, st.container(key="settings-panel"):
-        st.markdown(f"**{machine.title}**")
-        forms.draw(machine.options, session.option_prefix(machine.name))
-        st.markdown("**Model settings**")
-        empty = {"temperature": f"{machine.temperature:g}, the machine's own", "seed": "drawn anew for each run"}
-        forms.draw(ModelSettings, session.SETTINGS, empty)
-        st.markdown("**Limits of the run**")
-        forms.draw(Limits, session.LIMITS, dict.fromkeys(Limits.model_fields, "no limit"))
-        if "tools" in machine.options.model_fields:
-            documents.draw()
-
-
-def show_problem(places: Places) -> None:
-    """Why the last request could not be run, under the question that stays as it was."""
+def show_problem(places: Places, row: RunRow | None) -> None:
+    """Why the last request could not be run, under the question; unless a form that is open says it itself."""
     problem: session.Problem | None = session.recall(session.PROBLEM)
-    if problem is not None:
+    said_elsewhere = row is not None and (row.status == "paused" or forking.is_open(row.id))
+    if problem is not None and not said_elsewhere:
         places.problem.error(frame.sentences(problem.message, problem.hint))
 
 
 def show_start(machine: Machine, places: Places) -> None:
     """The bench before a run: the machine's map, the instruments at rest, what to do next."""
-    places.button.button("Run", key="run-button", type="primary", shortcut="Ctrl+Enter", on_click=ask)
+    draw_run(places)
     places.run.diagram.markdown(diagram.graph_svg(graph(machine.name)), unsafe_allow_html=True)
     places.run.numbers.html(metrics.metrics_html(RunView()))
     with places.start.container(key="start"):
@@ -150,96 +147,82 @@ def show_start(machine: Machine, places: Places) -> None:
 
 
 def show_run(row: RunRow, places: Places) -> None:
-    """The opened run: replayed, followed or drawn at once; at its end the answer, and Run in Stop's place."""
+    """The opened run as far as it has come and while it goes on; then its end, or what it waits for."""
+    scroll.follow_end(replay_of(row.id) is not None or row.status == "running")
+    family.draw(places.relatives, row.id, "before")
+    view = follow(row, places)
+    if view.paused is not None:
+        draw_steering(row.id, places, "waiting")
+        with places.end.container(key="pause-place"):
+            steer.draw(row.id, view.paused)
+    elif view.finished:
+        places.fork.empty()
+        draw_run(places)
+        with places.end.container():
+            ending.draw(view, row.id)
+    if row.status == "running" and view.status != "running":
+        family.draw(places.relatives, row.id, "after")
+    if forking.is_open(row.id):
+        forking.draw()
+
+
+def follow(row: RunRow, places: Places) -> RunView:
+    """Replay the run, follow it to its end, or draw it at once; what there is of it."""
     engine, replay = session.engine(), replay_of(row.id)
-    scroll.follow_end(replay is not None or row.status == "running")
     screen = live.Screen(row.id, places.run)
     if replay is not None:
         places.button.button("End replay", key="end-replay", shortcut="Esc", on_click=session.end_replay)
         screen.follow(replay.batches(engine.store.events(row.id)))
         session.end_replay()
     elif engine.is_live(row.id):
-        draw_stop(row.id, places)
+        draw_steering(row.id, places, "running")
         screen.clock = live.wall_clock
-        screen.follow(live.until_kept(engine, row.id))
+        resting = forking.is_open(row.id)
+        screen.follow(islice(engine.follow(row.id), 1) if resting else live.until_kept(engine, row.id))
     elif row.status == "running":
         screen.clock = live.wall_clock
         screen.follow(live.stored(engine.store, row.id))
     else:
         screen.follow(live.ended(engine.store, row))
-    places.button.button("Run", key="run-button", type="primary", shortcut="Ctrl+Enter", on_click=ask)
-    show_answer(screen.view, row.id, places)
+    return screen.view
 
 
-def draw_stop(run_id: str, places: Places) -> None:
-    """Stop, where Run was."""
+def draw_run(places: Places) -> None:
+    """Run, where Stop is while it runs; an open dialog has the keys for itself."""
+    shortcut = None if session.recall(session.FORK) else "Ctrl+Enter"
+    places.button.button("Run", key="run-button", type="primary", shortcut=shortcut, on_click=ask)
+
+
+def draw_steering(run_id: str, places: Places, phase: str) -> None:
+    """Stop, where Run was, and the way to a fork beside it. A run of the page may draw them in two phases."""
     stopping = session.recall(session.STOPPING) == run_id
     places.button.button(
         "Stopping" if stopping else "Stop",
-        key="stop-button",
+        key=f"stop-button-{phase}",
         type="primary",
-        shortcut="Esc",
+        shortcut=None if session.recall(session.FORK) else "Esc",
         disabled=stopping,
         on_click=stop,
         args=(run_id,),
     )
-
-
-def show_answer(view: RunView, run_id: str, places: Places) -> None:
-    """The end, set apart, and what can be taken away from it."""
-    with places.answer.container(key="answer-place"):
-        st.html(cards.answer_html(view))
-        with st.container(horizontal=True, key="take-away"):
-            if view.started and view.status != "answered" and session.engine().can_resume(run_id):
-                st.button("Resume", key="resume", type="primary", on_click=resume, args=(run_id,))
-            if view.finished and view.finished.answer:
-                export.copy_button(view.finished.answer, key=f"copy-{run_id}")
-            st.download_button(
-                "Markdown",
-                data=lambda: export.markdown(view),
-                file_name=export.file_name(view, "md"),
-                mime="text/markdown",
-                on_click="ignore",
-            )
-            st.download_button(
-                "Log (JSONL)",
-                data=lambda: export.jsonl(session.engine().store.events(run_id)),
-                file_name=export.file_name(view, "jsonl"),
-                mime="application/jsonl",
-                on_click="ignore",
-            )
-            st.button("New question", key="new-question", type="tertiary", on_click=session.begin_anew)
+    with places.fork:
+        forking.button(run_id, key=f"fork-{phase}")
 
 
 def ask() -> None:
     """Run what the form holds; what is wrong with it is said at the question, and nothing is lost."""
     if session.engine().is_live(session.recall(session.RUN) or ""):
         return  # the shortcut, pressed once more
-    machine = catalogue.load(session.recall(session.MACHINE, catalogue.MACHINES[0]))
-    settings, limits = forms.read(ModelSettings, session.SETTINGS), forms.read(Limits, session.LIMITS)
     with forms.explained():
-        run_id = session.engine().submit(session.request(machine.name, chosen_options(machine), settings, limits))
+        run_id = session.engine().submit(panel.request(), session=session.identity())
         session.open_run(run_id)
         session.put(session.ADOPTED, run_id)
-
-
-def resume(run_id: str) -> None:
-    """Go on from the last finished step, within the limits that the form holds now."""
-    with forms.explained():
-        session.engine().resume(run_id, Limits.model_validate(forms.read(Limits, session.LIMITS)))
-        session.open_run(run_id)
-        session.put(session.STOPPING, None)
 
 
 def stop(run_id: str) -> None:
     """Stop the run; what it has written stays."""
     session.put(session.STOPPING, run_id)
-    session.engine().stop(run_id)
-
-
-def chosen_options(machine: Machine) -> dict[str, object]:
-    """What the form holds for the machine's options."""
-    return forms.read(machine.options, session.option_prefix(machine.name))
+    session.attempt(session.engine().stop, run_id)
 
 
 def replay_of(run_id: str) -> live.Replay | None:
@@ -254,4 +237,4 @@ def graph(name: str) -> Graph:
     return graph_of(catalogue.load(name))
 
 
-page()
+frame.around(page)

@@ -1,6 +1,6 @@
 """Forms made from bounded pydantic fields: a machine's Options and the model settings become widgets and chips."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -84,6 +84,16 @@ def limit_chips(values: Mapping[str, Any]) -> list[str]:
     usual = Limits().model_dump()
     chosen = {name: value for name, value in values.items() if value is not None and value != usual[name]}
     return [f"at most {value:g} {name.replace('_', ' ')}" for name, value in chosen.items()]
+
+
+def listing(word: str, names: Sequence[str]) -> str:
+    """A word and some names as a chip: `pause before: generate, critique`; empty without names."""
+    return _cut(f"{word}: {', '.join(name.replace('_', ' ') for name in names)}") if names else ""
+
+
+def has_tools(options: type[BaseModel]) -> bool:
+    """Whether a machine's options choose tools."""
+    return "tools" in options.model_fields
 
 
 def chip_markdown(words: Iterable[str]) -> str:
