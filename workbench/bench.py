@@ -474,7 +474,7 @@ def _parsed(text: str) -> dict[str, Any] | None:
     """The JSON object in an answer, for the log; None when it is none (the machine's schema judges it elsewhere)."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -295,7 +295,7 @@ async def test_models_say_what_they_are(backend: EmbeddedBackend) -> None:
     assert model.installed
     assert (model.size, model.parameters, model.quantisation) == (491_400_064, "0.5B", "Q4_K_M")
     assert model.context_window == WINDOW
-    assert model.capabilities == {"schema", "logprobs", "seed"}
+    assert model.capabilities == {"schema", "logprobs", "seed", "exact"}
     assert (await backend.status()).ready
 
 
@@ -593,3 +593,12 @@ async def test_thinking_has_a_channel_of_its_own() -> None:
         ("text", "yes"),
     ]
     assert collector.answer(0.0).thinking == "hm"
+
+
+async def test_without_the_prompts_cache_a_seed_gives_the_same_tokens(backend: EmbeddedBackend) -> None:
+    wanted = ask("Describe a small red boat on a lake.", temperature=0.9, prompt_cache=False, top_logprobs=1)
+    answers = [(await answer(backend, wanted))[1] for _ in range(2)]
+    assert answers[0].text == answers[1].text and len(answers[0].text) > 20
+    assert [given.cached_tokens for given in answers] == [0, 0]
+    first, second = ([token.logprob for token in given.logprobs or ()] for given in answers)
+    assert first == second

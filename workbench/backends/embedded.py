@@ -27,7 +27,11 @@ from workbench.settings import Settings
 
 LOADING_SECONDS = 1.0
 FETCH_POLL_SECONDS = 0.1
-_ALWAYS: frozenset[Capability] = frozenset({"schema", "logprobs", "seed"})
+_ALWAYS: frozenset[Capability] = frozenset({"schema", "logprobs", "seed", "exact"})
+_NOT_THE_SAME = (
+    "The engine computes the last digits differently when a part of the prompt comes from its cache, or when another"
+    " call runs beside. Turn the prompt cache off under Model settings for the same tokens."
+)
 _LATER_SPLIT = re.compile(r"-\d{5}-of-\d{5}$")
 # Their templates announce tools, but they write a call as plain JSON in the text: tool_calls would stay empty.
 _WRITE_CALLS_AS_TEXT = ("qwen2.5 coder", "qwen2.5-coder")
@@ -155,7 +159,13 @@ class EmbeddedBackend:
         if model and not verified(model, self.settings.models_path):
             window, digest = self.settings.embedded_context, model.sha256
             return ModelInfo(
-                name=name, size=model.size, context_window=window, capabilities=_ALWAYS, digest=digest, installed=False
+                name=name,
+                size=model.size,
+                context_window=window,
+                capabilities=_ALWAYS,
+                digest=digest,
+                installed=False,
+                why_not_the_same=_NOT_THE_SAME,
             )
         if not path.is_file():
             raise ModelMissing(
@@ -173,6 +183,7 @@ class EmbeddedBackend:
             parameters=header.parameters,
             quantisation=header.quantisation,
             loaded=self._loaded(path) is not None,
+            why_not_the_same=_NOT_THE_SAME,
         )
 
     def _window(self, header: gguf.Header, wanted: int | None = None) -> int:
@@ -293,10 +304,13 @@ async def _stream(process: LlamaProcess, body: dict[str, Any], load_seconds: flo
         if response.status_code != 200:
             await response.aread()
             raise openai_wire.error_of(response.status_code, _json(response))
-        async for found in openai_wire.objects(wire.lines(response)):
-            for part in collector.take(found):
-                yield part
-    yield collector.answer(load_seconds)
+        try:
+            async for found in openai_wire.objects(wire.lines(response)):
+                for part in collector.take(found):
+                    yield part
+            yield collector.answer(load_seconds)
+        except wire.UNFIT:
+            raise StreamBroken("The engine sent something that does not fit its protocol.", "Run it again.") from None
 
 
 async def _count(process: LlamaProcess, request: ChatRequest) -> int:

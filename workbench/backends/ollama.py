@@ -48,12 +48,12 @@ from workbench.settings import Settings
 
 QUIET_SECONDS = 1.0
 STATUS_SECONDS = 5.0
+DRAIN_SECONDS = 0.5  # for the stream to end after its final object
 AT_ONCE = 4  # calls handed on at once: behind them Ollama has a queue of its own, which knows no sessions
 LOGPROBS_SINCE = (0, 12, 11)
 START_HINT = "Start it with `ollama serve` or open the Ollama app. If it runs elsewhere, set OLLAMA_HOST in .env."
 ADDRESS_HINT = "Correct OLLAMA_HOST in .env, for example http://127.0.0.1:11434."
 _UNREACHABLE = (ConnectionError, httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
-_NOT_OLLAMA = (ValueError, AttributeError, TypeError, KeyError)
 _NO_ROOM = re.compile(r"more system memory|unable to load model|out of memory", re.IGNORECASE)
 _OVERFLOW = re.compile(r"exceeds? the (context length|available context size)|prompt too long", re.IGNORECASE)
 
@@ -75,18 +75,31 @@ class _Client(ollama.AsyncClient):
             if response.is_error:
                 await response.aread()
                 raise _Refusal(response)
-            async for line in wire.lines(response):
+            lines = wire.lines(response)
+            async for line in lines:
                 if not line.strip():
                     continue
                 found = json.loads(line)
                 if error := found.get("error"):
                     raise ollama.ResponseError(str(error))
-                yield ollama.ChatResponse(**found)
+                chunk = ollama.ChatResponse(**found)
+                yield chunk
+                if chunk.done:
+                    break
+            await _drain(lines)
 
     async def version(self) -> str:
         """The server's version."""
         answer = await self._request_raw("GET", "/api/version")  # type: ignore[no-untyped-call]
         return str(answer.json()["version"])
+
+
+async def _drain(lines: AsyncIterator[str]) -> None:
+    """Read to the stream's end, so that its connection can be used again; one that stays open is not waited for."""
+    with suppress(TimeoutError, httpx.HTTPError, BackendError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _ in lines:
+                pass
 
 
 class _Refusal(ollama.ResponseError):
@@ -142,7 +155,16 @@ class OllamaBackend:
         return [info for info in infos if info is not None]
 
     async def model(self, name: str) -> ModelInfo:
-        """One model; a name without a tag means its `latest`. Raises ModelMissing."""
+        """One model; a name without a tag means its `latest`. Raises ModelMissing.
+
+        What a server has that does not say so for long, it says to the call itself.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STATUS_SECONDS):
+                return await self._find(name)
+        return ModelInfo(name=name, capabilities=_capabilities((), logprobs=True))
+
+    async def _find(self, name: str) -> ModelInfo:
         tag = next((tag for tag in await self._tags() if tag.model in _spellings(name)), None)
         if tag is None:
             raise _missing(name)
@@ -159,16 +181,15 @@ class OllamaBackend:
         """Stream one answer."""
         answer = _Answer()
         is_loaded = bool(set(await self._loaded()) & _spellings(request.model))
-        async with (
-            aclosing(self._chunks(request)) as chunks,
-            aclosing(_tell_of_loading(chunks, is_loaded)) as arrivals,
-        ):
-            async for arrival in arrivals:
-                if isinstance(arrival, LoadingPart):
-                    yield arrival
-                    continue
-                for part in answer.take(arrival):
-                    yield part
+        payload = _payload(request, self._keep_alive)
+        with self._mapped(request.model):
+            async with (
+                aclosing(self._client.stream_chat(payload)) as chunks,
+                aclosing(_tell_of_loading(chunks, is_loaded)) as arrivals,
+            ):
+                async for arrival in arrivals:
+                    for part in [arrival] if isinstance(arrival, LoadingPart) else answer.take(arrival):
+                        yield part
         yield answer.finished(request.context_window or await self._window(request.model))
 
     async def close(self) -> None:
@@ -182,7 +203,13 @@ class OllamaBackend:
         try:
             # A proxy named in the environment never knows the way to this machine's own loopback.
             own = is_loopback(self._host)
-            return _Client(host=self._host, trust_env=not own, headers=wire.PLAIN, event_hooks=wire.limits())
+            return _Client(
+                host=self._host,
+                timeout=httpx.Timeout(None, connect=wire.CONNECT_SECONDS),
+                trust_env=not own,
+                headers=wire.PLAIN,
+                event_hooks=wire.limits(),
+            )
         except (ValueError, httpx.InvalidURL) as error:
             raise BackendUnreachable(f"OLLAMA_HOST is not an address: {self._host} ({error}).", ADDRESS_HINT) from error
 
@@ -190,8 +217,7 @@ class OllamaBackend:
     def _mapped(self, model: str = "") -> Iterator[None]:
         try:
             yield
-        # The client raises ValueError, AttributeError or TypeError for a body that is not Ollama's JSON.
-        except (ollama.ResponseError, OSError, httpx.HTTPError, httpx.InvalidURL, *_NOT_OLLAMA) as error:
+        except (ollama.ResponseError, OSError, httpx.HTTPError, httpx.InvalidURL, *wire.UNFIT) as error:
             raise _map(error, self._host, model) from error
 
     async def _version(self) -> str:
@@ -237,13 +263,8 @@ class OllamaBackend:
             quantisation=(details and details.quantization_level) or "",
             loaded=name in loaded,
             why_no_logprobs="" if logprobs else f"Ollama {version} gives no log-probabilities; 0.12.11 and later do.",
+            why_not_the_same="Ollama computes the last digits differently when its cache knows a part of the prompt.",
         )
-
-    async def _chunks(self, request: ChatRequest) -> AsyncGenerator[ollama.ChatResponse, None]:
-        with self._mapped(request.model):
-            async with aclosing(self._client.stream_chat(_payload(request, self._keep_alive))) as stream:
-                async for chunk in stream:
-                    yield chunk
 
 
 class _Answer:
@@ -468,7 +489,7 @@ def _overflow(text: str) -> ContextOverflow:
     detail: dict[str, Any] = {}
     with suppress(ValueError, KeyError, TypeError):
         detail = dict(json.loads(text)["error"])
-    read, window = int(detail.get("n_prompt_tokens", 0)), int(detail.get("n_ctx", 0))
+    read, window = wire.whole(detail.get("n_prompt_tokens")), wire.whole(detail.get("n_ctx"))
     sizes = f": {read:,} tokens, and the window holds {window:,}" if read and window else ""
     return ContextOverflow(
         f"The prompt is longer than the context window{sizes}.", prompt_tokens=read, context_window=window

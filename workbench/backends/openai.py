@@ -93,10 +93,13 @@ class _Chat(ChatOpenAI):
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
     ) -> ChatGenerationChunk | None:
+        if chunk.get("object") == "error":  # vLLM's way; the SDK knows an `error` field alone
+            raise openai.APIError(str(chunk.get("message")), request=None, body=chunk)  # type: ignore[arg-type]
+        delta = next((choice.get("delta") or {} for choice in chunk.get("choices") or ()), {})
+        delta.pop("role", None)  # whatever a server says there: an answer is the assistant's
         converted = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
         if converted is None:
             return None
-        delta = next((choice.get("delta") or {} for choice in chunk.get("choices") or ()), {})
         kept = {
             "reasoning": delta.get("reasoning_content") or delta.get("reasoning"),
             "refusal": delta.get("refusal"),
@@ -168,10 +171,11 @@ class OpenAIBackend:
             raise BackendUnreachable(NOT_CONFIGURED, SET_UP_HINT)
 
     async def model(self, name: str) -> ModelInfo:
-        """One model. Raises ModelMissing; a server that is busy for now will say so to the call itself."""
+        """One model. Raises ModelMissing; a server that is busy or silent for now will say so to the call itself."""
         try:
-            listed = await self.models()
-        except (RateLimited, ServerFault):
+            async with asyncio.timeout(STATUS_SECONDS):
+                listed = await self.models()
+        except (RateLimited, ServerFault, TimeoutError):
             return _info({"id": name})
         for info in listed:
             if info.name == name:
@@ -197,34 +201,38 @@ class OpenAIBackend:
     async def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
         """Stream one answer; while a server says that it loads its model, ask again until it has."""
         self._check_configured()
-        began, load_seconds = time.monotonic(), None
+        began, load_seconds, heard = time.monotonic(), None, False
         while True:
             if request.model in self._without_logprobs:
                 request = request.model_copy(update={"top_logprobs": 0})
             try:
                 async with aclosing(self._answer(request, load_seconds)) as parts:
                     async for part in parts:
+                        heard = heard or isinstance(part, TextPart)
                         yield part
                 return
             except _StillLoading:
+                if heard:
+                    raise
                 yield LoadingPart(stage="load")
                 await asyncio.sleep(LOADING_SECONDS)
                 load_seconds = time.monotonic() - began
             except _NoLogprobs as refusal:
-                if not request.top_logprobs:
+                if heard or not request.top_logprobs:
                     raise
                 self._without_logprobs.add(request.model)
                 yield NoticePart(code="logprobs_missing", message=f"No confidence is shown. {refusal.message}")
 
     async def _answer(self, request: ChatRequest, load_seconds: float | None) -> AsyncGenerator[Part, None]:
         answer = _Answer(load_seconds)
-        async with aclosing(self._chunks(request)) as chunks:
-            async for chunk in chunks:
-                for part in answer.take(chunk):
-                    yield part
-        for part in answer.unreadable_calls():
-            yield part
-        yield answer.finished()
+        with self._mapped(request.model):
+            async with aclosing(self._chunks(request)) as chunks:
+                async for chunk in chunks:
+                    for part in answer.take(chunk):
+                        yield part
+            for part in answer.unreadable_calls():
+                yield part
+            yield answer.finished()
 
     async def close(self) -> None:
         """Close the connections. The backend can be used again afterwards."""
@@ -246,7 +254,7 @@ class OpenAIBackend:
             api_key=self._key.get_secret_value() or _NO_KEY,
             # Retries have one policy, elsewhere. A slow machine reads a long prompt for minutes: no read timeout.
             max_retries=0,
-            timeout=openai.Timeout(None, connect=10.0),
+            timeout=openai.Timeout(None, connect=wire.CONNECT_SECONDS),
             # A proxy named in the environment never knows the way to this machine's own loopback.
             http_client=openai.DefaultAsyncHttpxClient(
                 trust_env=not _is_loopback(self._url), headers=wire.PLAIN, event_hooks=wire.limits()
@@ -268,18 +276,17 @@ class OpenAIBackend:
         )
 
     async def _chunks(self, request: ChatRequest) -> AsyncGenerator[ChatGenerationChunk, None]:
-        with self._mapped(request.model):
-            model = self._chat_model(request.model)
-            messages = [_message(message) for message in request.messages]
-            # The public astream keeps every chunk until the end; for an answer without an end that is too much.
-            stream = model._astream(messages, **self._parameters(request))
-            async with aclosing(stream) as chunks:  # type: ignore[type-var]
-                heard = False
-                async for chunk in chunks:
-                    heard = True
-                    yield chunk
-            if not heard:
-                raise ValueError("an event stream without events")
+        model = self._chat_model(request.model)
+        messages = [_message(message) for message in request.messages]
+        # The public astream keeps every chunk until the end; for an answer without an end that is too much.
+        stream = model._astream(messages, **self._parameters(request))
+        async with aclosing(stream) as chunks:  # type: ignore[type-var]
+            heard = False
+            async for chunk in chunks:
+                heard = True
+                yield chunk
+        if not heard:
+            raise ValueError("an event stream without events")
 
     def _parameters(self, request: ChatRequest) -> dict[str, Any]:
         given = {
@@ -318,44 +325,43 @@ class OpenAIBackend:
             yield
         except openai.APIError as error:
             raise self._map(error, model) from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            # What the SDK and LangChain raise for an event stream that is not the protocol's JSON.
+        except wire.UNFIT as error:
             raise WrongServer(f"What answers at {self._url} does not speak OpenAI's protocol.", ADDRESS_HINT) from error
 
     def _map(self, error: openai.APIError, model: str) -> BackendError:
         if isinstance(error, openai.APIStatusError):
-            return self._map_status(error, model)
+            return self._map_status(error, error.status_code, wire.retry_after(error.response.headers), model)
         if isinstance(error, openai.APIConnectionError):
             if _never_connected(error):
                 return BackendUnreachable(f"{self._where} does not answer.", f"Start it. {ADDRESS_HINT}")
             return StreamBroken("The connection broke before the answer ended.", "Run it again.")
-        said = self._said(error)
-        return _overflow(error) or ServerFault(f"{self._where} failed in mid-answer: {said}", "Run it again.")
+        return self._map_status(error, _status_in(error), None, model)
 
-    def _map_status(self, error: openai.APIStatusError, model: str) -> BackendError:
-        status, said = error.status_code, self._said(error)
+    def _map_status(self, error: openai.APIError, status: int, wait: float | None, model: str) -> BackendError:
+        said = self._said(error)
         if status in (401, 403):
             return AuthenticationFailed(
                 f"{self._where} refused the key." if self._has_key else f"{self._where} wants a key."
             )
         if status == 402 or "insufficient_quota" in (error.code, error.type):
             return QuotaExceeded(f"{self._where} says that the account is out of credit.", "Add credit to the account.")
-        wait = wire.retry_after(error.response.headers)
         if status == 429:
             return RateLimited(f"{self._where} asks to wait: {said}", wire.come_back(wait), retry_after=wait)
         if status == 404:
             return self._not_found(error, model)
+        if overflow := _overflow(error):
+            return overflow
         if status >= 500:
             loading = status == 503 and "loading model" in said.lower()
             kind = _StillLoading if loading else ServerFault
             return kind(f"{self._where} failed: {said}", "Run it again.", retry_after=wait)
-        return _overflow(error) or self._refused(error, said)
+        return self._refused(error, said)
 
     @property
     def _has_key(self) -> bool:
         return bool(self._key.get_secret_value())
 
-    def _not_found(self, error: openai.APIStatusError, model: str) -> BackendError:
+    def _not_found(self, error: openai.APIError, model: str) -> BackendError:
         if model and (error.code == "model_not_found" or "model" in error.message.lower()):
             return self._missing(model)
         return RequestRefused(f"{self._where} has no chat service there.", ADDRESS_HINT)
@@ -363,7 +369,7 @@ class OpenAIBackend:
     def _missing(self, model: str) -> ModelMissing:
         return ModelMissing(f"{self._where} does not have the model {model}.", "Choose another one under Models.")
 
-    def _refused(self, error: openai.APIStatusError, said: str) -> BackendError:
+    def _refused(self, error: openai.APIError, said: str) -> BackendError:
         if error.code in ("content_filter", "content_policy_violation"):
             return ContentRefused(f"{self._where} withheld the answer: {said}", "Put the question in other words.")
         kind = _NoLogprobs if "logprobs" in said else RequestRefused
@@ -371,8 +377,8 @@ class OpenAIBackend:
 
     def _said(self, error: openai.APIError) -> str:
         """The server's own words, short, and without the key."""
-        body = error.body if isinstance(error.body, Mapping) else {}
-        text = str(body.get("message") or error.message)
+        said = error.body.get("message") if isinstance(error.body, Mapping) else error.body
+        text = str(said or error.message)
         if key := self._key.get_secret_value():
             text = text.replace(key, "[key]")
         return text if len(text) <= 300 else f"{text[:300]}…"
@@ -413,7 +419,7 @@ class _Answer:
         if thinking := chunk.additional_kwargs.get("reasoning"):
             self._texts["thinking"].append(thinking)
             yield TextPart(text=thinking, channel="thinking")
-        if text := chunk.text:
+        if text := str(chunk.text):  # LangChain's own kind of string cannot hold half of a surrogate pair
             self._texts["text"].append(text)
             yield TextPart(text=text)
         for piece in chunk.tool_call_chunks:
@@ -502,6 +508,7 @@ def _info(item: Mapping[str, Any]) -> ModelInfo:
         parameters=f"{parameters / 1e9:.1f}B" if parameters else "",
         quantisation=meta.get("ftype") or "",
         why_no_logprobs=f"{item['id']} gives no log-probabilities, as all models that reason." if reasons else "",
+        why_not_the_same="A server takes the seed as a wish: it does not promise the same tokens.",
     )
 
 
@@ -520,14 +527,21 @@ def _never_connected(error: BaseException) -> bool:
     return False
 
 
+def _status_in(error: openai.APIError) -> int:
+    """The HTTP status that an error object in a stream stands for: its code where it is one, else a fault's."""
+    if re.fullmatch(r"[45]\d\d", code := str(error.code)):
+        return int(code)
+    return 400 if error.type == "invalid_request_error" else 500
+
+
 def _overflow(error: openai.APIError) -> ContextOverflow | None:
     body = error.body if isinstance(error.body, Mapping) else {}
-    kinds = {error.code, error.type, body.get("code"), body.get("type")}
+    kinds = {str(kind) for kind in (error.code, error.type, body.get("code"), body.get("type"))}
     if not kinds & {"context_length_exceeded", "exceed_context_size_error"} and not (
         _OVERFLOW.search(error.message) and re.search(r"exceed|maximum|too long", error.message, re.IGNORECASE)
     ):
         return None
-    read, window = int(body.get("n_prompt_tokens") or 0), int(body.get("n_ctx") or 0)
+    read, window = wire.whole(body.get("n_prompt_tokens")), wire.whole(body.get("n_ctx"))
     sizes = f": {read:,} tokens, and the window holds {window:,}" if read and window else ""
     return ContextOverflow(
         f"The prompt is longer than the context window{sizes}.", prompt_tokens=read, context_window=window

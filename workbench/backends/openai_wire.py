@@ -32,7 +32,7 @@ def body(request: ChatRequest) -> dict[str, Any]:
         "stream": True,
         "stream_options": {"include_usage": True},
         "return_progress": True,  # without it the server does not notice during prefill that we hung up
-        "cache_prompt": True,
+        "cache_prompt": request.prompt_cache,
     }
     given = {
         "temperature": request.temperature,
@@ -94,8 +94,10 @@ async def objects(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
             continue  # blank lines and the server's keep-alive comments
         try:
             found = json.loads(line.partition(": ")[2])
-        except ValueError:
+        except (ValueError, RecursionError):
             raise StreamBroken("The engine sent something that is not JSON.", "Run it again.") from None
+        if not isinstance(found, dict):
+            raise StreamBroken("The engine sent something that is no object of its protocol.", "Run it again.")
         if line.startswith("error: ") or "error" in found:
             raise error_of(500, found)
         yield found

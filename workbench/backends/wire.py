@@ -1,7 +1,7 @@
 """What arrives over HTTP, held to limits: a server that never ends a line or a reply must not fill the memory."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,11 @@ from workbench.errors import ReplyTooLong, WrongServer
 
 MOST_LINE = 4 << 20  # bytes; the longest that makes sense is a whole answer with its log-probabilities in one object
 MOST_REPLY = 64 << 20  # bytes; the longest answer that can be asked for takes half of it, each token in an object
+CONNECT_SECONDS = 10.0  # for a connection to come about; for an answer there is no such limit, a load takes minutes
 PLAIN = {"Accept-Encoding": "identity"}  # a compressed megabyte may be a gigabyte
+# What JSON of another shape than the protocol's leads to; the last is JSON nested beyond all measure.
+UNFIT = (ValueError, AttributeError, TypeError, KeyError, IndexError, RecursionError)
+_EVENT_ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
 Hook = Callable[[Any], Awaitable[None]]
 
 
@@ -28,10 +32,12 @@ async def _hold_to_limits(response: Any) -> None:
             f"The server at {response.url.host} compresses its answers although it was asked not to.",
             "Turn compression off in the server, or in the proxy before it.",
         )
-    response.stream = _bounded(type(response.stream))(response.stream)
+    # An event has any number of lines, and a client keeps them all until the blank one that ends it.
+    is_events = response.headers.get("content-type", "").startswith("text/event-stream")
+    response.stream = _bounded(type(response.stream), _EVENT_ENDS if is_events else (b"\n",))(response.stream)
 
 
-def _bounded(kind: type) -> Any:
+def _bounded(kind: type, ends: Sequence[bytes]) -> Any:
     """A byte stream with limits for the HTTP library of `kind`: OpenAI's client brings one of its own."""
     base: Any = next(parent for parent in kind.__mro__ if parent.__name__ == "AsyncByteStream")
 
@@ -40,7 +46,7 @@ def _bounded(kind: type) -> Any:
             self._stream = stream
 
         def __aiter__(self) -> AsyncIterator[bytes]:
-            return _counted(self._stream)
+            return _counted(self._stream, ends)
 
         async def aclose(self) -> None:
             await self._stream.aclose()
@@ -48,13 +54,16 @@ def _bounded(kind: type) -> Any:
     return Bounded
 
 
-async def _counted(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks. Raises ReplyTooLong as soon as a line or the whole is beyond its limit."""
+async def _counted(stream: AsyncIterator[bytes], ends: Sequence[bytes]) -> AsyncIterator[bytes]:
+    """The chunks. Raises ReplyTooLong as soon as what none of `ends` ends, or the whole, is beyond its limit."""
     whole = line = 0
+    before = b""  # an end may stand on both sides of a chunk's
     async for chunk in stream:
         whole += len(chunk)
-        ended = chunk.rfind(b"\n")
-        line = line + len(chunk) if ended < 0 else len(chunk) - ended - 1
+        seen = before + chunk
+        ended = max(seen.rfind(end) + len(end) if end in seen else 0 for end in ends)
+        line = len(seen) - ended if ended else line + len(chunk)
+        before = seen[-2:]
         if max(whole - MOST_REPLY, line - MOST_LINE) > 0:
             size = f"{MOST_LINE >> 20} MB without a line's end" if line > MOST_LINE else f"{MOST_REPLY >> 20} MB"
             raise ReplyTooLong(f"The server sent more than {size} in one reply; the connection was closed.")
@@ -66,19 +75,27 @@ async def lines(response: httpx.Response) -> AsyncGenerator[str, None]:
 
     httpx also ends one at U+2028 and its like, which JSON allows inside a string.
     """
-    rest = b""
+    held = bytearray()  # grows in place: a line may come in a million chunks
     async for chunk in response.aiter_bytes():
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line.removesuffix(b"\r").decode("utf-8", "replace")
-    if rest:
-        yield rest.decode("utf-8", "replace")
+        *whole, rest = chunk.split(b"\n")
+        for end in whole:
+            held += end
+            yield held.removesuffix(b"\r").decode("utf-8", "replace")
+            held.clear()
+        held += rest
+    if held:
+        yield held.decode("utf-8", "replace")
+
+
+def whole(found: Any) -> int:
+    """A count that a server tells; 0 for anything that is none."""
+    return found if isinstance(found, int) else 0
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a server wants us to wait, from a number or an HTTP date; None for anything else."""
     said = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", said):
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", said):
         return float(said)
     with suppress(ValueError, TypeError):
         when = parsedate_to_datetime(said)
