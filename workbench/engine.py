@@ -139,6 +139,8 @@ class Engine:
         request = last_request(events)
         machine = self._machine(request.machine)
         options = read_options(machine, request.options)
+        if row.status == "paused" and reply is None:
+            raise InvalidRequest("This run waits for you.", "Approve, edit, answer in its place, or reject it.")
         said = heard(RunView.of(events).paused, reply)
         self._check_due(row, machine)
         self.store.claim(run_id)

@@ -74,14 +74,10 @@ def thread(events: Sequence[AnyEvent]) -> tuple[Exchange, ...]:
 
 def heard(paused: Paused | None, reply: Reply | None) -> dict[str, Any]:
     """What the Resumed event says of a reply. Raises InvalidRequest when it is no reply to what was asked."""
-    if paused is None and reply is not None:
-        raise InvalidRequest("This run does not wait for you.", "Resume it without a reply.")
-    if paused is None or reply is None:
-        if paused is not None:
-            raise InvalidRequest(
-                "This run waits for you.", "Approve, edit, answer in its place, or reject with a word."
-            )
+    if reply is None:
         return {}
+    if paused is None:
+        raise InvalidRequest("This run does not wait for you.", "Resume it without a reply.")
     if reply.verb == "edit" and (reply.arguments is None if paused.tool else not reply.text.strip()):
         what = "the tool's arguments" if paused.tool else "the last message"
         raise InvalidRequest(f"Here {what} can be edited.", "Give that, or approve it as it is.")

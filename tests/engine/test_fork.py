@@ -9,7 +9,6 @@ from tests.runs import finish, request, scripted_engine, step, verdict
 from workbench.backends.base import ChatRequest
 from workbench.backends.scripted import ScriptedAnswer, ScriptedBackend
 from workbench.engine import Engine
-from workbench.job import first_request
 from workbench.errors import InvalidRequest, PromptError, StoreError
 from workbench.events import (
     AnyEvent,
@@ -23,6 +22,7 @@ from workbench.events import (
     RunView,
 )
 from workbench.fork import read_state, rebased
+from workbench.job import first_request
 from workbench.request import Limits, ModelSettings, Reply, RunRequest
 from workbench.settings import Settings
 

@@ -260,6 +260,22 @@ def test_a_paused_run_can_be_stopped_and_asks_again_when_it_is_resumed(settings:
         assert reply(engine, run_id, "approve").status == "answered"
 
 
+def test_a_reply_that_was_lost_with_the_app_is_asked_for_again(settings: Settings):
+    """The app was killed after it had taken the run, and before the reply was on the disk."""
+    with scripted_engine(settings, DRAFTS[:1]) as engine:
+        run_id = engine.submit(waiting("reflection", "critique"))
+        until_it_rests(engine, run_id)
+        engine.store.claim(run_id)
+        engine.store.release([run_id])
+    with scripted_engine(settings, DRAFTS[3:]) as engine:
+        assert engine.store.run(run_id).status == "interrupted" and engine.can_resume(run_id)
+        engine.resume(run_id)
+        assert until_it_rests(engine, run_id).status == "paused"
+        engine.store.claim(run_id)
+        engine.store.release([run_id])
+        assert reply(engine, run_id, "approve").status == "answered"
+
+
 def test_what_is_no_reply_to_the_question_is_refused_and_the_run_still_waits(settings: Settings):
     """Each with its own sentence."""
     with scripted_engine(settings, PENS) as engine:

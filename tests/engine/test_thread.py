@@ -9,9 +9,9 @@ from tests.runs import finish, request, scripted_engine, step, verdict
 from workbench.backends.base import ModelInfo
 from workbench.backends.scripted import ScriptedBackend
 from workbench.engine import Engine
-from workbench.job import doubt_of
 from workbench.errors import InvalidRequest
 from workbench.events import RunView, Warned
+from workbench.job import doubt_of
 from workbench.request import Exchange, RunRequest
 from workbench.settings import Settings
 
