@@ -1,20 +1,30 @@
 """`python -m benchmarks [--keep FOLDER]`: every measurement, printed and kept in benchmarks/results.md."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, overhead, page
+from benchmarks import accuracy, history, kill, overhead, page, sessions, steering
 
 RESULTS = Path(__file__).with_name("results.md")
 
 
 def main(arguments: list[str]) -> None:
-    """Measure what the page and the engine cost, then how the machines do; write the tables.
+    """Measure what survives, what the page, the engine, many people and Stop cost, then how the machines do.
 
-    The arguments are those of `benchmarks.accuracy`.
+    Writes the tables. The arguments are those of `benchmarks.accuracy`.
     """
+    measures: list[Callable[[], str]] = [
+        lambda: kill.measure()[0],  # before all that starts a thread: it forks
+        page.measure,
+        history.measure,
+        overhead.measure,
+        lambda: sessions.measure()[0],
+        lambda: steering.measure()[0],
+        lambda: accuracy.main(arguments),
+    ]
     parts = []
-    for measure in (page.measure, overhead.measure, lambda: accuracy.main(arguments)):
+    for measure in measures:
         parts.append(measure())
         print(parts[-1], flush=True)
     RESULTS.write_text("# Measured with `make bench`\n\n" + "\n".join(parts), encoding="utf-8")

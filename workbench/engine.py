@@ -128,7 +128,9 @@ class Engine:
         row = self.store.run(run_id)
         return self._fork(row.id, at, request, dict(state or {}), session, "fork")
 
-    def resume(self, run_id: str, limits: Limits | None = None, reply: Reply | None = None) -> None:
+    def resume(
+        self, run_id: str, limits: Limits | None = None, reply: Reply | None = None, *, session: str = ""
+    ) -> None:
         """Go on with a run that was cut off, stopped, failed or at its limit, from its last finished step.
 
         One that waits for the person goes on with their `reply`. `limits` replace the run's own from here on. Raises
@@ -147,7 +149,8 @@ class Engine:
         if limits not in (None, request.limits):
             request = request.model_copy(update={"limits": limits})
             said["limits"] = request.limits.model_dump()
-        self._launch(Job(RunLog(run_id, self.store.append, events), machine, options, request, said))
+        log = RunLog(run_id, self.store.append, events)
+        self._launch(Job(log, machine, options, request, said, session=session))
 
     def can_resume(self, run_id: str) -> bool:
         """Whether `resume` has something to go on with, without a word of the person."""

@@ -1,4 +1,5 @@
 import random
+import time
 
 import pytest
 
@@ -60,3 +61,12 @@ def test_markup_in_a_draft_stays_text():
 
 def test_a_lone_surrogate_in_a_draft_does_not_break_the_page():
     diff_html("a \ud800", "b \ud800").encode("utf-8")
+
+
+def test_long_drafts_that_share_nothing_are_compared_at_once():
+    """A page that is drawn holds up all the others."""
+    before, after = (" ".join(f"{letter}{number}" for number in range(1_000)) for letter in "ab")
+    began = time.perf_counter()
+    pieces = changes(before, after)
+    assert time.perf_counter() - began < 2
+    assert "".join(text for kind, text in pieces if kind != "struck") == after

@@ -87,7 +87,7 @@ def _draw_follow_up(run_id: str) -> None:
 def resume(run_id: str) -> None:
     """Go on from the last finished step, within the limits that the form holds now."""
     with forms.explained():
-        session.engine().resume(run_id, panel.limits())
+        session.engine().resume(run_id, panel.limits(), session=session.identity())
         session.open_run(run_id)
 
 

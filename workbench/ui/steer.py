@@ -38,7 +38,8 @@ def draw(run_id: str, paused: Paused) -> None:
 def reply(run_id: str, paused: Paused, verb: Verb) -> None:
     """Tell the run what the form says. A mistake is said in the form, which keeps what was written."""
     with forms.explained():
-        session.engine().resume(run_id, reply=read(paused, verb, _prefix(run_id, paused)))
+        said = read(paused, verb, _prefix(run_id, paused))
+        session.engine().resume(run_id, reply=said, session=session.identity())
         session.open_run(run_id)
 
 
