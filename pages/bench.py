@@ -10,7 +10,7 @@ from agents import catalogue
 from agents.contract import Machine
 from workbench.errors import RunNotFound
 from workbench.events import Graph, RunStarted, RunView
-from workbench.job import last_request
+from workbench.job import ASKED, last_request
 from workbench.recorder import graph_of
 from workbench.store.runs import RunRow
 from workbench.ui import (
@@ -79,7 +79,7 @@ def adopt(row: RunRow) -> None:
     session.put(session.ADOPTED, row.id)
     session.put(session.MACHINE, row.machine)
     session.put(session.QUESTION, row.question)
-    events = session.engine().store.events(row.id)
+    events = session.engine().store.events(row.id, kinds=ASKED)
     if events and isinstance(events[0], RunStarted):
         panel.take(last_request(events))
 

@@ -367,6 +367,26 @@ def test_totals_are_the_sum_of_what_backends_measured_until_the_run_says_its_own
     assert view.totals == Totals(calls=1, seconds=2.0)
 
 
+def test_what_a_fork_took_over_and_what_the_person_did_is_not_paid_for() -> None:
+    measured = {"call_id": "c3", "completion_tokens": 40, "decode_seconds": 2.0}
+    view = fold(
+        (RunStarted, {"inherited": 4}),
+        ModelCalled,
+        ModelAnswered,
+        ToolCalled,
+        ToolAnswered,
+        (ModelCalled, {"call_id": "c2", "by_person": True}),
+        (ModelAnswered, {"call_id": "c2"}),
+        (ToolCalled, {"tool_id": "t2", "by_person": True}),
+        (ModelCalled, {"call_id": "c3"}),
+        (Delta, {"call_id": "c3"}),
+        (ModelAnswered, measured),
+    )
+    assert [call.called.call_id for call in view.paid_calls] == ["c3"]
+    assert (view.totals.calls, view.totals.tool_calls, view.totals.completion_tokens) == (1, 0, 40)
+    assert (view.tokens_per_second, view.first_token_seconds) == (20.0, pytest.approx(0.1))
+
+
 def test_the_first_token_is_timed_from_its_own_call() -> None:
     view = fold(ModelCalled, Reading, Reading, (Delta, {"text": ""}), Delta, Delta)
     assert view.first_token_seconds == pytest.approx(0.4)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from typing import Any
 
 import pytest
@@ -15,16 +16,20 @@ from workbench.events import (
     Loading,
     ModelAnswered,
     ModelCalled,
+    Paused,
     Queued,
     Reading,
+    Resumed,
     Retried,
     RunFinished,
+    RunStarted,
+    RunView,
     ToolAnswered,
     ToolCalled,
     Warned,
     from_dict,
 )
-from workbench.terminal import Progress, Transcript, harmless, readable
+from workbench.terminal import Progress, Transcript, harmless, how_to_go_on, readable
 
 SCHEMA = {"json_schema": {"type": "object"}}
 
@@ -182,7 +187,100 @@ def test_warnings_and_retries_are_told_beside_the_text() -> None:
     retried = {"attempt": 2, "waited": 3.2, "error": ErrorInfo(code="x", message="Too busy.")}
     out, err = drawn(ModelCalled, (Retried, retried), Warned, Decision)
     assert err == "Trying again in 3 s (attempt 2): Too busy.\nWarning: Careful. Slow down.\n"
+    limited = retried | {"error": ErrorInfo(code="rate_limited", message="Too busy.")}
+    assert drawn(ModelCalled, (Retried, limited))[1] == "Trying again in 3 s (attempt 2 of 4): Too busy.\n"
     assert "Too busy" not in out
+
+
+PROMPT = ({"role": "system", "content": "Judge."}, {"role": "user", "content": "Well?\nYes."})
+BEFORE_CRITIC = {"node": "judge", "reason": "You chose to be asked.", "role": "critic", "messages": PROMPT}
+BEFORE_TOOL = {
+    "node": "act",
+    "reason": "It needs your approval.",
+    "role": "",
+    "tool": "python",
+    "arguments": {"code": "1"},
+}
+
+
+def test_a_pause_says_where_and_why_and_what_the_model_is_about_to_see() -> None:
+    out, _ = drawn((Paused, BEFORE_CRITIC))
+    assert out == (
+        "\n── Waiting for you: before judge ──\nYou chose to be asked.\n"
+        "The critic is about to be asked; the last of 2 messages:\nuser: Well?\nYes.\n"
+    )
+
+
+def test_a_pause_before_a_tool_shows_the_call_and_an_answer_that_did_not_fit() -> None:
+    out, _ = drawn((Paused, {**BEFORE_TOOL, "draft": "2"}))
+    assert out == (
+        "\n── Waiting for you: before python ──\nIt needs your approval.\nYour answer was:\n2\n→ python(code=1)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"verb": "approve"}, "── You approved ──"),
+        ({"verb": "edit", "text": "Shorter."}, "── You edited ──\nShorter."),
+        ({"verb": "edit", "arguments": {"code": "2"}}, "── You edited ──\ncode=2"),
+        ({"verb": "answer", "text": "42"}, "── You answered in its place ──"),
+        ({"verb": "reject", "text": "Too long."}, "── You rejected ──\nToo long."),
+        ({}, "── Resumed ──"),
+    ],
+)
+def test_what_the_person_said_is_told(said: dict[str, Any], words: str) -> None:
+    assert drawn((Paused, BEFORE_CRITIC), (Resumed, said))[0].endswith(f"\n{words}\n")
+
+
+@pytest.mark.parametrize(("paused", "edit"), [(BEFORE_CRITIC, "--edit TEXT"), (BEFORE_TOOL, "--edit JSON")])
+def test_a_run_that_waits_says_what_to_type(paused: dict[str, Any], edit: str) -> None:
+    view = RunView.of([make(Paused, 0, **paused)])
+    command = "  python -m workbench runs resume run "
+    assert how_to_go_on(view).splitlines()[1:] == [
+        command + way for way in ("--approve", edit, "--answer TEXT", "--reject WORD")
+    ]
+    view.apply(make(Resumed, 1))
+    assert how_to_go_on(view) == ""
+
+
+def test_what_the_person_did_in_the_models_place_is_marked() -> None:
+    called = (ToolCalled, {"name": "python", "arguments": {"code": "1"}, "by_person": True})
+    out, _ = drawn((ModelCalled, {"by_person": True}), (ModelAnswered, {"text": "No."}), called)
+    assert out == "\n── 1. Thinker (by you) ──\nNo.\n→ python(code=1) (by you)\n"
+
+
+def test_what_a_fork_took_over_is_marked_and_a_line_says_where_it_left() -> None:
+    started = (RunStarted, {"parent_run": "ab12cd34ef56", "relation": "fork", "inherited": 2})
+    own = [(ModelCalled, {"call_id": "c2"}), (Delta, {"call_id": "c2", "text": "New"})]
+    out, _ = drawn(started, ModelCalled, (ModelAnswered, {"text": "Old."}), *own)
+    assert out == (
+        "\n── 1. Thinker (inherited) ──\nOld.\n\n── Forked here from run ab12cd34 ──\n\n── 2. Thinker ──\nNew"
+    )
+
+
+def test_the_thread_so_far_is_a_line_for_each_question() -> None:
+    history = [{"question": "Who?\nSay.", "answer": "A " * 80}, {"question": "When?", "answer": ""}]
+    out, _ = drawn((RunStarted, {"request": {"history": history}}), ModelCalled)
+    first, second, *_ = out.splitlines()
+    assert first.startswith("Earlier: Who? Say. → A A A") and first.endswith("A…") and len(first) < 130
+    assert second == "Earlier: When? → (no answer)"
+
+
+def test_a_long_run_is_written_at_the_pace_at_which_it_began() -> None:
+    out = io.StringIO()
+    transcript = Transcript(out, out)
+    costs = []
+    for number in range(1000):
+        call = {"call_id": f"c{number}"}
+        wanted: list[Any] = [(ModelCalled, call), *[(Delta, {**call, "text": "word "})] * 20, (ModelAnswered, call)]
+        events = [make(kind, number * 22 + at, **changes) for at, (kind, changes) in enumerate(wanted)]
+        began = time.process_time()
+        for event in events:
+            transcript.take(event)
+        costs.append(time.process_time() - began)
+    assert sum(costs[-200:]) < 3 * sum(costs[:200])
+    assert "── 1000. Thinker ──" in out.getvalue()
 
 
 def test_a_cut_answer_says_so() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, create_model, model_validator
 
 Channel = Literal["text", "thinking", "tool"]
 Status = Literal["running", "paused", "answered", "stopped", "limit", "failed"]
@@ -390,9 +390,20 @@ def from_json(line: str) -> AnyEvent:
     return from_dict(json.loads(line))
 
 
-def from_log(kind: str, line: str) -> AnyEvent:
-    """The event of a kind that `to_json` wrote to the log: `from_json` in half the time. Raises ValueError."""
+def from_log(kind: str, line: str, prompts: bool = True) -> AnyEvent:
+    """The event of a kind that `to_json` wrote to the log: `from_json` in half the time. Raises ValueError.
+
+    Without `prompts` a ModelCalled has no messages: they are most of a long log.
+    """
+    if kind == "model_called" and not prompts:
+        return ModelCalled.model_construct(messages=(), **dict(_CALL_IN_BRIEF.model_validate_json(line)))
     return _KNOWN.validate_json(line, context=_STORED) if kind in KINDS else from_json(line)
+
+
+_IN_BRIEF: dict[str, Any] = {
+    name: (known.annotation, known) for name, known in ModelCalled.model_fields.items() if name != "messages"
+}
+_CALL_IN_BRIEF = create_model("CallInBrief", **_IN_BRIEF)
 
 
 @dataclass
@@ -473,6 +484,7 @@ class RunView:
     _calls: dict[str, int] = field(default_factory=dict)
     _tools: dict[str, int] = field(default_factory=dict)
     _steps: dict[int, list[str]] = field(default_factory=dict)
+    _latest: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, events: Iterable[AnyEvent]) -> "RunView":
@@ -518,11 +530,16 @@ class RunView:
         return [entry for entry in self.entries if isinstance(entry, CallView)]
 
     @property
+    def paid_calls(self) -> list[CallView]:
+        """The calls that a model was asked in this run: neither taken over nor answered by the person."""
+        return [call for call in self.calls if self._is_paid(call)]
+
+    @property
     def totals(self) -> Totals:
         """Cost so far; answered calls count with the backend's numbers, nothing is guessed."""
         if self.finished is not None:
             return self.finished.totals
-        calls = [call for call in self.calls if self._is_paid(call)]
+        calls = self.paid_calls
         answers = [call.answer for call in calls if call.answer is not None]
         tools = [entry for entry in self.entries if isinstance(entry, ToolView) and self._is_paid(entry)]
         return Totals(
@@ -537,7 +554,7 @@ class RunView:
     @property
     def first_token_seconds(self) -> float | None:
         """Seconds from the first call to its first token, as the log saw it."""
-        for call in self.calls:
+        for call in self.paid_calls:
             if call.first_at is not None:
                 return call.first_at - call.called.at
         return None
@@ -545,7 +562,7 @@ class RunView:
     @property
     def tokens_per_second(self) -> float | None:
         """Decoding speed over the answered calls, from the backend's own clock; None before the first."""
-        answers = [call.answer for call in self.calls if call.answer is not None and call.answer.decode_seconds]
+        answers = [call.answer for call in self.paid_calls if call.answer is not None and call.answer.decode_seconds]
         seconds = sum(answer.decode_seconds or 0.0 for answer in answers)
         return sum(answer.completion_tokens or 0 for answer in answers) / seconds if seconds > 0 else None
 
@@ -559,10 +576,7 @@ class RunView:
 
     def latest_entry_of(self, node: str) -> int | None:
         """Index of the newest entry that a node made; None when it made none."""
-        for index in range(len(self.entries) - 1, -1, -1):
-            if entry_node(self.entries[index]) == node:
-                return index
-        return None
+        return self._latest.get(node)
 
     def _touch(self, index: int | None) -> None:
         if index is not None:
@@ -570,8 +584,11 @@ class RunView:
 
     def _append(self, entry: Entry) -> int:
         self.entries.append(entry)
-        self.changed.add(len(self.entries) - 1)
-        return len(self.entries) - 1
+        index = len(self.entries) - 1
+        self.changed.add(index)
+        if node := entry_node(entry):
+            self._latest[node] = index
+        return index
 
     def _call(self, call_id: str) -> CallView | None:
         index = self._calls.get(call_id)
@@ -665,6 +682,8 @@ class RunView:
 
     def _on_paused(self, event: Paused) -> None:
         self.paused = event
+        self.graph_changed = True
+        self._cut_off("Cut off here: the run waits for you.", event.at)
         self._append(NoteView(event))
 
     def _on_resumed(self, event: Resumed) -> None:

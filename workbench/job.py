@@ -18,6 +18,9 @@ from workbench.recorder import graph_of
 from workbench.request import MAX_HISTORY, Exchange, Limits, Reply, RunRequest
 
 
+ASKED = ("run_started", "resumed")  # the kinds of events that say what a run is asked for
+
+
 @dataclass(frozen=True)
 class Job:
     """A run to be done: its log, and what its Resumed event says if it goes on (None: it begins).

@@ -29,6 +29,11 @@ FIRST_WAIT = 2.0  # seconds; doubled with every attempt, less up to half so that
 LONGEST_WAIT = 120.0  # seconds that a server may ask for
 
 
+def attempts(code: str) -> int | None:
+    """How often a call is made in all when it fails with an error of this code; None where it is made once."""
+    return next((most for kind, most in ATTEMPTS.items() if kind.code == code), None)
+
+
 def wait_before_retry(error: BackendError, attempt: int) -> float | None:
     """Seconds to wait after the failed `attempt` (counted from 1); None when it is not to be tried again."""
     if attempt >= next((most for kind, most in ATTEMPTS.items() if isinstance(error, kind)), 1):

@@ -18,18 +18,30 @@ from workbench.events import (
     Loading,
     ModelAnswered,
     ModelCalled,
+    Paused,
     Queued,
     Reading,
+    Resumed,
     Retried,
     RunFinished,
+    RunStarted,
     RunView,
     ToolAnswered,
     ToolCalled,
     Unknown,
     Warned,
 )
+from workbench.retry import attempts
 
 RULE = "──"
+BRIEF = 100  # characters of an earlier answer
+SHORT_ID = 8
+SAID = {
+    "approve": "You approved",
+    "edit": "You edited",
+    "answer": "You answered in its place",
+    "reject": "You rejected",
+}
 AT_ONCE = 0.5  # seconds: a download that ends so soon had nothing to fetch
 LOOK_SECONDS = 5.0
 UNLABELLED = ("title", "content")
@@ -167,6 +179,8 @@ class Transcript:
         self._current = ""
         self._part = ""
         self._shown: dict[str, str] = {}
+        self._calls: dict[str, tuple[int, CallView]] = {}
+        self._fork_seq = -1
 
     def take(self, event: AnyEvent) -> None:
         """Draw one event."""
@@ -176,6 +190,10 @@ class Transcript:
         draw: Callable[[Any], None] | None = getattr(self, f"_draw_{event.kind}", None)
         if draw is not None:
             draw(event)
+        if event.seq == self._fork_seq and self.view.started is not None:
+            self._line("")
+            self._line(f"{RULE} Forked here from run {(self.view.started.parent_run or '')[:SHORT_ID]} {RULE}")
+            self._current = ""
 
     def flush(self) -> None:
         """Let everything drawn so far be seen."""
@@ -199,19 +217,38 @@ class Transcript:
         self._line("")
         self._line(f"{RULE} {text} {RULE}")
 
+    def _draw_run_started(self, event: RunStarted) -> None:
+        """The thread so far, a line for each exchange."""
+        self._fork_seq = event.seq + event.inherited if event.inherited else -1
+        for exchange in event.request.get("history") or []:
+            answer = " ".join(str(exchange["answer"]).split()) or "(no answer)"
+            short = answer if len(answer) <= BRIEF else answer[: BRIEF - 1].rstrip() + "…"
+            self._line(f"Earlier: {' '.join(str(exchange['question']).split())} → {short}")
+
     def _draw_model_called(self, event: ModelCalled) -> None:
+        call = self.view.entries[-1]
+        if isinstance(call, CallView):
+            self._calls[event.call_id] = len(self._calls) + 1, call
         self._shown[event.call_id] = ""
         self._go_to(event.call_id)
 
     def _go_to(self, call_id: str) -> CallView | None:
         """Write under this call's heading from here on."""
-        call = next((call for call in reversed(self.view.calls) if call.called.call_id == call_id), None)
+        number, call = self._calls.get(call_id, (0, None))
         if call is not None and call_id != self._current:
-            again = " (continued)" if self._shown.get(call_id) else ""
-            number = self.view.calls.index(call) + 1
-            self._heading(f"{number}. {call.called.role.replace('_', ' ').capitalize()}{again}")
+            self._heading(f"{number}. {_words(call.called.role).capitalize()}{self._mark(call)}")
             self._current, self._part = call_id, ""
         return call
+
+    def _mark(self, call: CallView) -> str:
+        """Whose the step is, and whether it was begun above."""
+        marks = {
+            "inherited": self.view.is_inherited(call),
+            "by you": call.called.by_person,
+            "continued": bool(self._shown.get(call.called.call_id)),
+        }
+        told = ", ".join(mark for mark, holds in marks.items() if holds)
+        return f" ({told})" if told else ""
 
     def _draw_queued(self, event: Queued) -> None:
         if event.position:
@@ -274,8 +311,7 @@ class Transcript:
         self._current = ""
 
     def _draw_tool_called(self, event: ToolCalled) -> None:
-        arguments = ", ".join(f"{key}={_inline(value)}" for key, value in event.arguments.items())
-        self._line(f"→ {event.name}({arguments})")
+        self._line(f"→ {event.name}({_arguments(event.arguments)}){' (by you)' if event.by_person else ''}")
 
     def _draw_tool_answered(self, event: ToolAnswered) -> None:
         mark = "← error: " if event.error else "← "
@@ -283,7 +319,33 @@ class Transcript:
 
     def _draw_retried(self, event: Retried) -> None:
         waited = f" in {event.waited:.0f} s" if event.waited >= 1 else ""
-        self.progress.say(f"Trying again{waited} (attempt {event.attempt}): {event.error.message}")
+        most = attempts(event.error.code)
+        number = f"attempt {event.attempt} of {most}" if most else f"attempt {event.attempt}"
+        self.progress.say(f"Trying again{waited} ({number}): {event.error.message}")
+
+    def _draw_paused(self, event: Paused) -> None:
+        """Where it waits and why, and what the model is about to see or the tool to get."""
+        self._heading(f"Waiting for you: before {_words(event.tool or event.node)}")
+        self._line(event.reason)
+        if event.draft:
+            self._line(f"Your answer was:\n{event.draft}")
+        if event.tool:
+            self._line(f"→ {event.tool}({_arguments(event.arguments)})")
+        elif event.messages:
+            last = event.messages[-1]
+            number = f"the last of {len(event.messages)} messages" if len(event.messages) > 1 else "the message"
+            self._line(f"The {_words(event.role)} is about to be asked; {number}:")
+            self._line(f"{last.get('role', '')}: {last.get('content') or ''}")
+        self._current = ""
+
+    def _draw_resumed(self, event: Resumed) -> None:
+        """What the person said; an answer in the model's place follows as its step."""
+        self._heading(SAID.get(event.verb, "Resumed"))
+        if event.arguments is not None:
+            self._line(_arguments(event.arguments))
+        elif event.verb in ("edit", "reject"):
+            self._line(event.text)
+        self._current = ""
 
     def _draw_warning(self, event: Warned) -> None:
         self.progress.say(f"Warning: {event.message} {event.hint}".rstrip())
@@ -300,6 +362,24 @@ class Transcript:
         self.progress.say(f"{words[event.status]} after {cost}.{reason}")
         if event.error is not None:
             self.progress.say(f"{event.error.message}\n{event.error.hint}".rstrip())
+
+
+def how_to_go_on(view: RunView) -> str:
+    """What to type when the run waits for the person; empty when it does not."""
+    if view.paused is None:
+        return ""
+    edited = "--edit JSON" if view.paused.tool else "--edit TEXT"
+    ways = ("--approve", edited, "--answer TEXT", "--reject WORD")
+    lines = [f"  python -m workbench runs resume {view.paused.run_id} {way}" for way in ways]
+    return "\n".join(["It waits for you, also when this program has ended. Go on with one of:", *lines])
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{key}={_inline(value)}" for key, value in arguments.items())
 
 
 def _structured(call: CallView) -> bool:

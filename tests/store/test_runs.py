@@ -48,6 +48,24 @@ def test_a_reader_gets_only_what_it_has_not_seen(store: RunStore) -> None:
     assert store.events("nobody") == store.events("\x00\ud800") == []
 
 
+def test_a_reader_gets_only_the_kinds_and_the_stretch_that_it_asks_for(store: RunStore) -> None:
+    begin(store, "one")
+    store.append(whole_run("one"))
+    assert [event.seq for event in store.events("one", kinds={"run_started", "model_answered", "no_such"})] == [0, 3]
+    assert [event.seq for event in store.events("one", after=0, before=3)] == [1, 2]
+    assert [event.seq for event in store.events("one", after=0, before=4, kinds={"delta", "run_finished"})] == [2]
+
+
+def test_a_reader_may_leave_the_prompts_out_and_misses_nothing_else(store: RunStore) -> None:
+    begin(store, "one")
+    call = called("one", 1).model_copy(update={"messages": ({"role": "user", "content": "Why?"},), "by_person": True})
+    store.append([started("one"), call, answered("one", 2)])
+    assert store.events("one")[1] == call
+    assert store.events("one", prompts=False) == [
+        started("one"), call.model_copy(update={"messages": ()}), answered("one", 2),
+    ]  # fmt: skip
+
+
 def test_a_new_run_is_running_and_costs_nothing_yet(store: RunStore) -> None:
     begin(store, "run-1")
     row = store.run("run-1")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from tests.ui import samples
 from workbench.events import CallView
-from workbench.ui import cards, diagram, metrics, style
+from workbench.ui import cards, diagram, metrics, origins, style
 
 st.set_page_config("Gallery", layout="wide", menu_items={"About": "The look, state by state."})
 style.load_style()
@@ -25,11 +25,13 @@ with left:
         st.markdown(diagram.diagram_svg(view), unsafe_allow_html=True)
     with st.container(key="numbers"):
         st.html(metrics.metrics_html(view, None))
-with right:
+with right, st.container(key="steps"):
+    if view.started and (begin := origins.begin_html(view.started)):
+        st.html(begin)
     for index, entry in enumerate(view.entries):
         with st.container(key=f"entry-place-{index}", gap=None):
             st.html(cards.entry_html(view, index, fold=fold, show="clean" if clean else "changes"))
-            if isinstance(entry, CallView) and entry.answer:
+            if isinstance(entry, CallView) and entry.answer and not entry.called.by_person:
                 with st.expander("What was sent", type="compact", key=f"sent-{index}"):
                     st.html(cards.sent_html(entry))
     if answer := cards.answer_html(view):

@@ -117,7 +117,13 @@ class Log:
     def __init__(self, machine: str, shape: Graph, **started: Any) -> None:
         self.events: list[Any] = []
         self.now = 0.0
-        request = {"machine": machine, "question": QUESTION, "backend": "scripted", "model": "qwen2.5:7b"}
+        request: dict[str, Any] = {
+            "machine": machine,
+            "question": QUESTION,
+            "backend": "scripted",
+            "model": "qwen2.5:7b",
+        }
+        request |= {"settings": {"seed": 7, "temperature": 0.7}} | started.pop("request", {})
         fields = {"machine_title": machine.capitalize(), "graph": shape, "created_at": "2026-11-23T09:00:00+00:00"}
         self.add(RunStarted, request=request, context_window=8192, **fields | started)
 
@@ -236,6 +242,11 @@ def stepwise_live() -> RunView:
 
 def react_live() -> RunView:
     """Tools, one of them in error, thinking, and a live structured step with nested arguments."""
+    return react_log().view()
+
+
+def react_log() -> Log:
+    """Tools, one of them in error, thinking, and a live structured step with nested arguments."""
     log = Log("react", REACT)
     log.node("open", 1).leave("open", 1).node("reason", 2).call("c1", "reason", "actor", schema=True)
     log.at(1).write("c1", "I should compute this exactly rather than guess.", "thinking").at(5)
@@ -255,7 +266,7 @@ def react_live() -> RunView:
     log.add(ToolAnswered, tool_id="t2", result=refused, error=True, seconds=0.001).leave("act", 5)
     log.node("reason", 6).call("c3", "reason", "actor", schema=True).at(9.9)
     live = '{"thought": "I divide by the number of pens instead.", "action": {"tool": "calculator", "input": "55.08 /'
-    return log.write("c3", live).view()
+    return log.write("c3", live)
 
 
 def react_limit() -> RunView:
@@ -301,7 +312,117 @@ def paused_before() -> RunView:
     return log.add(Paused, node="critique", reason="You asked to look before the critic.").view()
 
 
+def forked(**started: Any) -> Log:
+    """A run that took the first draft and its critique over and writes its own second draft."""
+    parent = reflection().events
+    end = next(event.seq for event in parent if event.kind == "node_finished" and event.node == "critique")
+    origin = {"parent_run": "ab12cd34ef56", "parent_seq": end, "relation": "fork", "inherited": end}
+    log = Log("reflection", REFLECTION, **origin | started)
+    log.events += [event.model_copy(update={"at": 0.0}) for event in parent[1 : end + 1]]
+    return log
+
+
+def forked_live() -> RunView:
+    """The fork writes."""
+    log = forked().node("generate", 3).call("c3", "generate", "generator").at(1.2)
+    return log.write("c3", "The Little Prince is a book that children meet twice").view()
+
+
+CHOSEN = "You chose to be asked before this step."
+PROMPT = (
+    {"role": "system", "content": "You are a teacher who grades an essay submission."},
+    {"role": "user", "content": f"The essay to judge:\n\n{DRAFT}"},
+)
+
+
+def waiting_for_you(**fields: Any) -> Log:
+    """The run waits before the critic reads the first draft."""
+    log = Log("reflection", REFLECTION).node("generate", 1).call("c1", "generate", "generator").at(9.2)
+    log.answer("c1", DRAFT).add(Card, node="generate", step=1, title="Draft 1", content=DRAFT, call_id="c1")
+    log.leave("generate", 1).node("critique", 2)
+    about = {"role": "critic", "messages": PROMPT, "answer_schema": SCHEMA, "reason": CHOSEN}
+    return log.add(Paused, node="critique", step=2, **about | fields)
+
+
+def paused_model() -> RunView:
+    """The run waits before a model is asked."""
+    return waiting_for_you().view()
+
+
+def paused_tool() -> RunView:
+    """The run waits before a tool is called."""
+    log = Log("react", REACT).node("open", 1).leave("open", 1).node("reason", 2).leave("reason", 2).node("act", 3)
+    given = {"code": "total = 48 * 1.35\nprint(total)", "limit": 3}
+    return log.add(
+        Paused, node="act", step=3, reason="This tool needs your approval.", tool="python", arguments=given
+    ).view()
+
+
+def steered() -> RunView:
+    """Everything that a person can say to a run that waits."""
+    return steered_log().view()
+
+
+def steered_log() -> Log:
+    """Everything that a person can say to a run that waits."""
+    log = waiting_for_you().at(30).add(Resumed, verb="approve").call("c2", "critique", "critic", schema=True).at(34)
+    log.answer("c2", "{}").leave("critique", 2).node("generate", 3)
+    about = {"node": "generate", "step": 3, "reason": CHOSEN, "role": "generator"}
+    log.add(Paused, messages=(PROMPT[0], {"role": "user", "content": "Make it shorter and name the fox."}), **about)
+    log.add(Resumed, verb="edit", text="Make it much shorter and name the rose.").call("c3", "generate", "generator")
+    log.at(41).answer("c3", REVISION).leave("generate", 3)
+    log.add(Paused, node="critique", reason=CHOSEN, role="critic", messages=PROMPT)
+    log.add(Resumed, verb="answer", text="Good enough for me.")
+    log.call("c4", "critique", "critic", by_person=True).add(ModelAnswered, call_id="c4", text="Good enough for me.")
+    given = {"code": "print(1 + 1)", "limit": 3}
+    log.add(Paused, node="act", reason="This tool needs your approval.", tool="python", arguments=given)
+    log.add(Resumed, verb="edit", arguments={"code": "print(1 + 2)", "limit": 3})
+    edited = {"code": "print(1 + 2)", "limit": 3}
+    log.add(ToolCalled, tool_id="t1", node="act", step=3, name="python", arguments=edited)
+    log.add(ToolAnswered, tool_id="t1", result="3", seconds=0.02)
+    log.add(Paused, node="act", reason="This tool needs your approval.", tool="search", arguments={"query": "fox"})
+    log.add(Resumed, verb="answer", text="There is none.")
+    log.add(ToolCalled, tool_id="t2", node="act", step=3, name="search", arguments={"query": "fox"}, by_person=True)
+    log.add(ToolAnswered, tool_id="t2", result="There is none.")
+    log.add(Paused, node="generate", reason="You chose to be asked.", role="generator", messages=PROMPT)
+    return log.add(Resumed, verb="reject", text="Too long: say it in three sentences.")
+
+
+THREAD = [
+    {"question": "Who wrote The Little Prince?", "answer": "Antoine de **Saint-Exupéry**.", "run": "aa11"},
+    {"question": "When?", "answer": "In 1942, in New York.", "run": "bb22"},
+    {"question": "For whom?", "answer": "", "run": "cc33"},
+    {"question": "What is the fox for, and why does he ask to be tamed " + "so very late " * 12 + "in the book?",
+     "answer": "He teaches that one is responsible for what one has tamed.", "run": "dd44"},
+]  # fmt: skip
+
+
+def thread() -> RunView:
+    """The fifth question of a conversation."""
+    origin = {"parent_run": "dd44", "relation": "continue", "request": {"history": THREAD}}
+    log = Log("reflection", REFLECTION, **origin).node("generate", 1).call("c1", "generate", "generator").at(2)
+    return log.write("c1", "Because the fox").view()
+
+
+def retry_log() -> Log:
+    """The server is busy and is asked again in 8 seconds; 2.4 of them have passed."""
+    log = Log("reflection", REFLECTION).node("generate", 1).call("c1", "generate", "generator").at(1)
+    busy = ErrorInfo(code="rate_limited", message="The server takes no more requests for now.", hint="Wait a moment.")
+    log.add(CallFailed, call_id="c1", error=busy).add(Retried, call_id="c1", error=busy, attempt=2, waited=8.0)
+    return log.at(3.4).add(Reading, call_id="nobody", read=0, cached=0, total=0)
+
+
+def retrying() -> RunView:
+    """The wait before the next attempt."""
+    return retry_log().view()
+
+
 def failed() -> RunView:
+    """A retry after a broken stream, then a failure with partial text."""
+    return failed_log().view()
+
+
+def failed_log() -> Log:
     """A retry after a broken stream, then a failure with partial text."""
     log = Log("reflection", REFLECTION).node("generate", 1).call("c1", "generate", "generator")
     broken = ErrorInfo(code="stream_broken", message="The answer stopped before its end.")
@@ -314,7 +435,7 @@ def failed() -> RunView:
         hint="Start Ollama, then press Resume. What had finished is kept.",
     )
     log.at(8).add(CallFailed, call_id="c2", error=down)
-    return log.at(8.1).end("failed", error=down).view()
+    return log.at(8.1).end("failed", error=down)
 
 
 def stopped() -> RunView:
@@ -354,6 +475,7 @@ SAMPLES = {
     sample.__name__: sample
     for sample in (
         reflection_live, reflection_answered, stepwise_live, react_live, react_limit,
-        waiting, notes, paused_before, failed, stopped, ladder, markdown,
+        waiting, notes, paused_before, paused_model, paused_tool, steered, forked_live, thread, retrying,
+        failed, stopped, ladder, markdown,
     )
 }  # fmt: skip

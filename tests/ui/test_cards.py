@@ -12,6 +12,8 @@ from workbench.events import (
     ErrorInfo,
     Graph,
     ModelCalled,
+    Paused,
+    Resumed,
     Retried,
     RunStarted,
     RunView,
@@ -19,7 +21,8 @@ from workbench.events import (
     ToolCalled,
     Warned,
 )
-from workbench.ui.cards import answer_html, confidence, entry_html, sent_html
+from workbench.ui.cards import answer_html, confidence, counts_seconds, entry_html, sent_html
+from workbench.ui.origins import begin_html
 
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)> \ud800\x00"
 
@@ -199,7 +202,7 @@ def test_a_retried_call_says_why_what_was_told_and_what_had_come():
 
 def test_a_call_retried_after_a_broken_stream_is_no_error():
     first = cards(samples.failed())[0]
-    assert "Tried again after 2.0 s: The answer stopped before its end." in text(first)
+    assert "Tried again after 2.0 s, attempt 2 of 3: The answer stopped before its end." in text(first)
     assert "wb-error" not in first and "The Little" in first
 
 
@@ -241,7 +244,9 @@ def test_a_call_retried_after_a_failure_keeps_its_sentence_whatever_the_end(end:
     log.add(Retried, call_id="c", error=error, attempt=2).call("d", "generate", "generator")
     log = log.answer("d", "Well.") if end == "answered" else log.add(CallFailed, call_id="d", error=error)
     view = log.end(end, error=error if end == "failed" else None).view()
-    assert "Tried again: It broke." in text(entry_html(view, 0)) and "Failed here." not in text(entry_html(view, 0))
+    assert "Tried again, attempt 2 of 4: It broke." in text(entry_html(view, 0)) and "Failed here." not in text(
+        entry_html(view, 0)
+    )
 
 
 def test_a_stopped_call_keeps_its_partial_text_without_an_error():
@@ -277,12 +282,164 @@ def test_tool_calls_of_a_model_are_shown_with_their_arguments():
     assert "calls search query discount policy 2026 limit 3" in text(cards(samples.react_limit())[0])
 
 
-def test_warnings_pauses_and_resumptions_have_no_role_s_colour():
+def test_warnings_and_what_is_over_have_no_role_s_colour_and_what_waits_has_its_own():
     warned, _, paused, resumed, waiting = cards(samples.notes())[3:]
     assert "warning Prompt cut" in text(warned) and "Choose a larger context window." in text(warned)
     assert "resumed From the last finished step" in text(resumed) and "300" in text(resumed)
     assert "waiting for you" in text(waiting) and "wb-live" in waiting and "wb-live" not in paused
-    assert all("wb-none" in html for html in (warned, paused, resumed, waiting))
+    assert all("wb-none" in html for html in (warned, paused, resumed))
+    assert "wb-waiting" in waiting and "wb-none" not in waiting
+
+
+def test_a_run_that_waits_shows_what_the_model_is_about_to_see():
+    html = cards(samples.paused_model())[-1]
+    assert text(html).startswith("paused Before critique waiting for you You chose to be asked before this step.")
+    assert "about to ask critic" in text(html) and "user The essay to judge: The Little Prince" in text(html)
+    before = html[html.index('<details class="wb-quiet">') :]
+    assert text(before).startswith("1 message before it system You are a teacher")
+    assert "button" not in html
+
+
+def test_a_run_that_waits_before_a_tool_shows_what_it_is_about_to_get():
+    html = cards(samples.paused_tool())[-1]
+    assert text(html).startswith("paused Before python waiting for you This tool needs your approval.")
+    assert "about to call python" in text(html) and "<pre><code>total = 48 * 1.35\nprint(total)</code></pre>" in html
+
+
+def test_a_tool_without_arguments_says_so():
+    log = samples.Log("react", samples.REACT).add(Paused, node="act", reason="It needs your approval.", tool="clock")
+    assert "about to call clock No arguments." in text(one(log))
+
+
+def test_an_answer_of_the_person_that_did_not_fit_is_kept_with_the_reason():
+    html = cards(samples.waiting_for_you(draft="Nine of ten", reason="score: it is no number.").view())[-1]
+    assert "score: it is no number. your answer Nine of ten" in text(html)
+
+
+def test_a_pause_that_is_over_folds_what_was_about_to_happen():
+    paused = cards(samples.steered())[1]
+    assert text(paused).startswith("paused Before critique You chose to be asked before this step. What was about to")
+    assert "wb-live" not in paused and paused.index("<summary>What was about to happen") < paused.index("about to ask")
+
+
+def said() -> list[str]:
+    return [html for html in cards(samples.steered()) if '<span class="wb-role">you</span>' in html]
+
+
+def test_what_the_person_said_to_a_run_that_waited_is_told_in_their_words():
+    titles = [re.search("<h3>(.*?)</h3>", html) for html in said()]
+    assert [title[1] for title in titles if title] == [
+        "Approved", "Edited", "Answered in its place", "Edited", "Answered in its place",
+        "Rejected: Too long: say it in three sentences.",
+    ]  # fmt: skip
+
+
+def test_an_edited_message_shows_the_words_that_were_changed():
+    html = said()[1]
+    assert re.search("<ins>\\s*much\\s*</ins>", html) and "name the <del>fox</del><ins>rose</ins>." in html
+
+
+def test_edited_arguments_show_what_was_changed_and_what_was_left():
+    html = said()[3]
+    assert "print(1 + <del>1</del><ins>2</ins>)" in html and text(html).endswith("limit 3")
+
+
+def test_an_argument_that_was_added_or_taken_away_is_seen():
+    log = samples.Log("react", samples.REACT)
+    log.add(Paused, node="act", reason="Asked.", tool="search", arguments={"query": "fox", "limit": 3, "deep": [1]})
+    html = cards(log.add(Resumed, verb="edit", arguments={"query": "fox", "deep": [1, 2], "new": "x"}).view())[1]
+    assert (
+        "<del>3</del>" in html and "<ins>x</ins>" in html and "[1<ins>, 2</ins>]" in html and "query fox" in text(html)
+    )
+
+
+def test_a_long_word_to_the_model_is_below_the_title():
+    word = "It is too long, it names no source, and its last paragraph says again what the first one has said."
+    html = cards(samples.waiting_for_you().add(Resumed, verb="reject", text=word).view())[-1]
+    assert "<h3>Rejected</h3>" in html and text(html).endswith(word)
+
+
+def test_what_the_person_answered_is_marked_and_claims_no_confidence_tokens_or_time():
+    view = samples.steered()
+    call = next(entry for entry in view.entries if isinstance(entry, CallView) and entry.called.by_person)
+    html = entry_html(view, view.entries.index(call))
+    assert text(html) == "critic Critique, round 2 by you Good enough for me."
+    assert confidence(CallView(call.called, answer=call.answer, card=a_card(confidence=0.9))) is None
+    tool = next(html for html in cards(view) if "<h3>search</h3>" in html and "wb-tool" in html)
+    assert text(tool) == "tool search by you query fox observation There is none."
+
+
+def a_card(**fields: Any) -> Card:
+    return Card(run_id="r", seq=9, at=9, node="n", step=1, title="T", content="c", **fields)
+
+
+def test_what_a_fork_took_over_is_marked_and_a_line_says_where_it_left():
+    first, second, own = cards(samples.forked_live())
+    assert text(first).startswith("generator Draft 1 inherited from ab12cd34 301 tok · p̄ .87")
+    assert "wb-inherited" in first and "Forked here" not in first
+    assert text(second).endswith("Forked here from run ab12cd34")
+    assert "wb-inherited" not in own and "inherited" not in text(own)
+
+
+def test_a_fork_that_has_not_written_yet_has_its_line():
+    assert text(cards(samples.forked().view())[-1]).endswith("Forked here from run ab12cd34")
+
+
+def test_a_fork_that_is_run_again_says_so_at_its_line():
+    again = samples.forked(relation="reproduce").view()
+    assert text(cards(again)[-1]).endswith("Run again from here, as run ab12cd34")
+
+
+@pytest.mark.parametrize(
+    ("relation", "words"),
+    [("fork", "Forked at the start of run ab12cd34"), ("reproduce", "Run again as run ab12cd34"), ("continue", "")],
+)
+def test_a_run_that_took_nothing_over_says_first_where_it_comes_from(relation: str, words: str):
+    log = samples.Log("reflection", samples.REFLECTION, parent_run="ab12cd34ef56", relation=relation)
+    assert text(begin_html(log.events[0])) == words
+
+
+def test_a_thread_s_earlier_questions_come_first_with_their_answers_folded():
+    view = samples.thread()
+    assert view.started
+    html = begin_html(view.started)
+    hidden, shown = html.split("</section>")[0].split("<span>When?</span>")
+    assert text(hidden).startswith("Earlier in this thread 1 more before them Who wrote The Little Prince?")
+    assert "<strong>Saint-Exupéry</strong>" in hidden
+    assert "In 1942, in New York." in text(shown) and "For whom? No answer." in text(shown)
+    assert html.count('<details class="wb-exchange">') == 4 and " open" not in html
+
+
+def test_a_run_that_is_nobody_s_begins_without_a_word():
+    assert begin_html(samples.reflection().events[0]) == ""
+
+
+def test_the_wait_before_the_next_attempt_counts_down():
+    view = samples.retrying()
+    assert text(entry_html(view, 0, now=2.0)).startswith("generator Generate next try in 7 s Attempt 2 of 4 in 7 s")
+    assert "The server takes no more requests for now." in text(entry_html(view, 0, now=2.0))
+    assert "next try in 1 s" in text(entry_html(view, 0, now=8.99)) and "wb-live" in entry_html(view, 0, now=8.99)
+    over = entry_html(view, 0, now=9.0)
+    assert "Tried again after 8.0 s, attempt 2 of 4" in text(over) and "next try" not in over and "wb-live" not in over
+
+
+def test_only_a_card_that_counts_seconds_asks_to_be_drawn_again():
+    view = samples.retrying()
+    assert counts_seconds(view, 0, 3.0) and not counts_seconds(view, 0, 9.0)
+    assert [counts_seconds(samples.waiting(), index, 9.0) for index in range(7)] == [False] * 2 + [True] + [False] * 4
+    assert not counts_seconds(samples.retry_log().end("stopped").view(), 0, 3.0)
+
+
+def test_a_wait_that_the_end_of_the_run_cut_off_was_no_attempt():
+    html = entry_html(samples.retry_log().end("stopped", reason="Stopped.").view(), 0)
+    assert "Stopped before attempt 2 of 4." in text(html) and "Tried again" not in text(html)
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_wait_ends_where_the_same_is_asked_again_or_the_run_went_on_another_time(resumed: bool):
+    log = samples.retry_log()
+    log = log.end("stopped").add(Resumed) if resumed else log.call("c2", "generate", "generator")
+    assert "next try" not in entry_html(log.view(), 0, now=3.5)
 
 
 @pytest.mark.parametrize(
@@ -330,16 +487,28 @@ def test_what_was_sent_shows_schemas_and_tool_calls():
 
 
 def test_nothing_that_a_model_or_a_tool_wrote_becomes_markup():
-    log = samples.Log("x", Graph(), machine_title=NASTY)
+    asked = {"history": [{"question": NASTY, "answer": NASTY}] * 5}
+    log = samples.Log("x", Graph(), machine_title=NASTY, request=asked, parent_run=NASTY, relation="fork")
     log.call("c", NASTY, NASTY, messages=({"role": NASTY, "content": NASTY},)).write("c", NASTY, "thinking")
     log.answer("c", NASTY, thinking=NASTY)
     data = {NASTY: NASTY, "issues": [NASTY], "score": 3, "previous": NASTY, "deep": {"list": [{NASTY: [NASTY]}]}}
     log.add(Card, node=NASTY, step=1, title=NASTY, content=NASTY + " x", call_id="c", data=data)
     log.add(ToolCalled, tool_id="t", node="n", step=1, name=NASTY, arguments={NASTY: NASTY, "code": NASTY})
     log.add(ToolAnswered, tool_id="t", result=NASTY, error=True).add(Warned, code=NASTY, message=NASTY, hint=NASTY)
+    log.add(Paused, node=NASTY, reason=NASTY, role=NASTY, messages=({"role": NASTY, "content": NASTY},), draft=NASTY)
+    log.add(Resumed, verb="edit", text=NASTY + " y").add(
+        Paused, node="n", reason="", tool=NASTY, arguments={NASTY: NASTY}
+    )
+    log.add(Resumed, verb="edit", arguments={NASTY: 3}).add(Resumed, verb="reject", text=NASTY)
     log.end("failed", answer=NASTY, error=ErrorInfo(code="x", message=NASTY, hint=NASTY))
     view = log.view()
-    for html in (*cards(view), *cards(view, fold=True, show="clean"), answer_html(view), sent_html(view.calls[0])):
+    for html in (
+        *cards(view),
+        *cards(view, fold=True, show="clean"),
+        answer_html(view),
+        sent_html(view.calls[0]),
+        begin_html(log.events[0]),
+    ):
         assert not Tags(html).tags & {"script", "img"}
         html.encode("utf-8")
 

@@ -115,6 +115,16 @@ def test_the_live_node_is_lit_and_marked():
 
 def test_a_paused_node_is_marked_in_another_way():
     assert "critique ‖" in texts(diagram_svg(samples.paused_before()))
+    svg = diagram_svg(samples.paused_model())  # within the node, which has begun
+    (here,) = [g for g in parse(svg).iter("g") if "wb-waits" in (g.get("class") or "")]
+    assert here.findtext("text") == "critique ‖" and "waiting for you" in (here.findtext("title") or "")
+    assert "State machine of Reflection: waiting for you before critique" in titles(svg)
+    assert "wb-waits" not in diagram_svg(samples.steered()) and "running now" not in svg
+
+
+def test_a_node_whose_newest_card_is_not_on_the_page_leads_to_the_way_there():
+    links = [link.get("href") for link in parse(diagram_svg(samples.reflection_live(), first=3)).iter("a")]
+    assert links == ["#earlier", "#entry-3"]
 
 
 def test_taken_edges_are_solid_with_their_count_and_the_others_dashed():

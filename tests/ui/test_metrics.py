@@ -35,6 +35,24 @@ def test_tool_calls_are_counted_beside_the_model_s():
     assert shown(metrics_html(samples.react_live()))["calls"] == "3 | and 2 to tools"
 
 
+def test_what_a_fork_took_over_and_what_the_person_answered_costs_nothing():
+    assert shown(metrics_html(samples.forked().view())) == {
+        "elapsed": "0:00", "first token": "–", "speed": "–", "tokens": "–", "calls": "0", "from cache": "–",
+    }  # fmt: skip
+    forked = samples.forked().call("c3", "generate", "generator").at(0.4).write("c3", "x")
+    forked.at(9).answer("c3", "x", prompt_tokens=100, completion_tokens=88, cached_tokens=50)
+    assert shown(metrics_html(forked.view())) == {
+        "elapsed": "0:09", "first token": "0.40 s", "speed": "10 tok/s", "tokens": "188 | 100 in, 88 out",
+        "calls": "1", "from cache": "50%",
+    }  # fmt: skip
+    assert shown(metrics_html(samples.steered()))["calls"] == "3 | and 1 to tools"
+
+
+def test_a_run_that_waits_for_the_person_says_that_its_time_stands_still():
+    assert shown(metrics_html(samples.paused_model()))["elapsed"] == "0:09 | stands still: it waits for you"
+    assert shown(metrics_html(samples.steered()))["elapsed"] == "0:41"
+
+
 def test_the_cache_share_is_unknown_where_no_answer_tells():
     log = samples.Log("reflection", samples.REFLECTION).node("generate", 1).call("c1", "generate", "generator")
     view = log.answer("c1", "text", cached_tokens=None).view()

@@ -7,7 +7,7 @@ from workbench.settings import CHECKOUT
 from workbench.ui.style import CSS
 
 TEXT = ["ink", "muted"]
-ROLES = ["generator", "critic", "tool", "thinking", "error"]
+ROLES = ["generator", "critic", "tool", "thinking", "error", "waiting"]
 GROUNDS = ["paper", "side", "surface", "code"]
 
 
@@ -31,7 +31,7 @@ def contrast(one: str, other: str) -> float:
 PAIRS = [
     *((text, ground) for text in TEXT for ground in GROUNDS),
     *((role, "surface") for role in ROLES),
-    *(("ink", ground) for ground in ("wash", "struck", "added", "thought")),
+    *(("ink", ground) for ground in ("wash", "struck", "added", "thought", "waiting-wash")),
     ("thinking", "thought"),
     ("generator", "wash"),
     ("error", "paper"),

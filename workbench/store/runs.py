@@ -2,7 +2,7 @@
 
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any, Literal
@@ -133,16 +133,29 @@ class RunStore:
             for run_id, batch in groupby(ordered, key=lambda event: event.run_id):
                 self._append(connection, run_id, list(batch))
 
-    def events(self, run_id: str, after: int = -1) -> list[AnyEvent]:
-        """A run's events with a sequence number above `after`, in order; empty for an unknown run."""
-        wanted = (
-            select(events_table.c.seq, events_table.c.kind, events_table.c.payload)
-            .where(events_table.c.run_id == _plain(run_id), events_table.c.seq > after)
-            .order_by(events_table.c.seq)
-        )
+    def events(
+        self,
+        run_id: str,
+        after: int = -1,
+        before: int | None = None,
+        kinds: Collection[str] = (),
+        prompts: bool = True,
+    ) -> list[AnyEvent]:
+        """A run's events with a sequence number above `after`, in order; empty for an unknown run.
+
+        With `before` only those below it, with `kinds` only those of these kinds; without `prompts` the calls lack
+        their messages.
+        """
+        columns = events_table.c
+        wanted = select(columns.seq, columns.kind, columns.payload).order_by(columns.seq)
+        wanted = wanted.where(columns.run_id == _plain(run_id), columns.seq > after)
+        if before is not None:
+            wanted = wanted.where(columns.seq < before)
+        if kinds:
+            wanted = wanted.where(columns.kind.in_(sorted(kinds)))
         with self.database.read() as connection:
             rows = connection.execute(wanted).all()
-        return [_decoded(run_id, row.seq, row.kind, row.payload) for row in rows]
+        return [_decoded(run_id, row.seq, row.kind, row.payload, prompts) for row in rows]
 
     def run(self, run_id: str) -> RunRow:
         """The run of that id, or the only one whose id begins so (4 characters or more). Raises RunNotFound."""
@@ -292,9 +305,10 @@ def _own(batch: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
 def _progress(batch: Sequence[AnyEvent]) -> dict[str, Any]:
     """What a batch adds to the run's totals."""
     columns, answers = runs_table.c, [event for event in batch if isinstance(event, ModelAnswered)]
+    asked = [event for event in batch if isinstance(event, ModelCalled | ToolCalled) and not event.by_person]
     return {
-        "calls": columns.calls + sum(isinstance(event, ModelCalled) for event in batch),
-        "tool_calls": columns.tool_calls + sum(isinstance(event, ToolCalled) for event in batch),
+        "calls": columns.calls + sum(isinstance(event, ModelCalled) for event in asked),
+        "tool_calls": columns.tool_calls + sum(isinstance(event, ToolCalled) for event in asked),
         "prompt_tokens": columns.prompt_tokens + sum(answer.prompt_tokens or 0 for answer in answers),
         "completion_tokens": columns.completion_tokens + sum(answer.completion_tokens or 0 for answer in answers),
         "cached_tokens": columns.cached_tokens + sum(answer.cached_tokens or 0 for answer in answers),
@@ -325,9 +339,9 @@ def _row(row: Row[Any]) -> RunRow:
     return RunRow(**row._mapping)
 
 
-def _decoded(run_id: str, seq: int, kind: str, payload: str) -> AnyEvent:
+def _decoded(run_id: str, seq: int, kind: str, payload: str, prompts: bool) -> AnyEvent:
     try:
-        return from_log(kind, payload)
+        return from_log(kind, payload, prompts)
     except ValueError as error:
         raise StoreError(
             f"Event {seq} of run {run_id} cannot be read: {str(error).splitlines()[0]}",

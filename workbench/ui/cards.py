@@ -1,8 +1,7 @@
 """The steps of a run as cards: what a model wrote, what a tool said, what the person should know, and the answer."""
 
-import html
+import json
 import math
-import re
 from typing import Any, Literal
 
 from workbench.events import (
@@ -19,15 +18,15 @@ from workbench.events import (
     Warned,
     entry_node,
 )
+from workbench.retry import attempts
+from workbench.ui import origins, pauses
 from workbench.ui.diff import diff_html
-from workbench.ui.fields import code_html, fields_html, is_score, label, partial, score_html
+from workbench.ui.fields import code_html, fields_html, folded, is_score, label, message_html, partial, score_html
 from workbench.ui.markdown import escape, plain, reading_text, render, with_caret
 from workbench.ui.metrics import bar, clock, seconds
 
 Show = Literal["clean", "changes"]
 
-FOLD_BEYOND = 220  # characters of a card's text that are left unfolded
-PREVIEW = 600  # characters that two lines can hold on the widest screen
 LIVE_WORDS = {
     "queued": "queued",
     "loading": "loading…",
@@ -42,6 +41,7 @@ FEEDBACK = {
     "self": "judged by the model itself",
     "none": "checked by nobody",
 }
+BY_PERSON = "by you"
 CUT = {
     "length": "Cut at the token limit. Raise it under Model settings.",
     "content_filter": "Cut by the backend's content filter.",
@@ -57,19 +57,38 @@ def entry_html(
     `now` is the run's age in seconds while it runs, for what counts time without telling.
     """
     entry = view.entries[index]
+    age = view.last_at if now is None else now
     match entry:
         case CallView():
-            head, body = (
-                _call_head(view, index, entry),
-                _call_body(view, entry, fold, show, view.last_at if now is None else now),
-            )
+            head, body = _call_head(view, index, entry, age), _call_body(view, index, entry, fold, show, age)
         case ToolView():
-            head, body = _tool_head(entry), _tool_body(entry)
+            head, body = _tool_head(view, entry), _tool_body(entry)
         case NoteView():
-            head, body = _note_head(view, entry), _note_body(entry, fold, show)
-    classes = " ".join(["wb-card", _colour(view, entry), *(["wb-live"] if _live(view, entry) else [])])
-    busy = ' aria-busy="true"' if _live(view, entry) else ""
-    return f'<article class="{classes}" id="entry-{index}" tabindex="-1"{busy}>{head}{body}</article>'
+            head, body = _note_head(view, index, entry), _note_body(view, index, entry, fold, show)
+    live, inherited = _live(view, entry) or next_try(view, index, age) is not None, view.is_inherited(entry)
+    marks = [*(["wb-live"] if live else []), *(["wb-inherited"] if inherited else [])]
+    classes = " ".join(["wb-card", _colour(view, entry), *marks])
+    busy = ' aria-busy="true"' if live else ""
+    line = origins.fork_line(view, index) if inherited else ""
+    return f'<article class="{classes}" id="entry-{index}" tabindex="-1"{busy}>{head}{body}{line}</article>'
+
+
+def counts_seconds(view: RunView, index: int, now: float) -> bool:
+    """Whether the card changes while nothing is said: it counts the seconds of a wait."""
+    entry = view.entries[index]
+    if not isinstance(entry, CallView) or view.status != "running":
+        return False
+    loads = entry.state == "loading" and entry.loading is not None and entry.loading.stage == "load"
+    return loads or next_try(view, index, now) is not None
+
+
+def next_try(view: RunView, index: int, now: float) -> float | None:
+    """Seconds until a failed call is made once more; None when nobody waits for that."""
+    call = view.entries[index]
+    if not isinstance(call, CallView) or call.retried is None or view.status != "running" or view.is_inherited(call):
+        return None
+    left = call.retried.at + call.retried.waited - now
+    return left if left > 0 and not _went_on(view, index, call) else None
 
 
 def sent_html(call: CallView) -> str:
@@ -78,7 +97,7 @@ def sent_html(call: CallView) -> str:
         f"<div><dt>{escape(label(key))}</dt><dd>{_parameter(value)}</dd></div>"
         for key, value in call.called.parameters.items()
     )
-    messages = "".join(_message(message) for message in call.called.messages)
+    messages = "".join(message_html(message) for message in call.called.messages)
     return f'<div class="wb-sent"><dl class="wb-parameters">{parameters}</dl>{messages}</div>'
 
 
@@ -95,6 +114,8 @@ def answer_html(view: RunView) -> str:
 
 def confidence(call: CallView) -> float | None:
     """The mean probability of the call's tokens, from 0 to 1; None where the backend does not tell."""
+    if call.called.by_person:
+        return None
     if call.card is not None and call.card.confidence is not None:
         return call.card.confidence
     if call.answer is not None and call.answer.mean_logprob is not None:
@@ -107,7 +128,7 @@ def _colour(view: RunView, entry: Entry) -> str:
     if isinstance(entry, ToolView):
         return "wb-tool"
     if isinstance(entry, NoteView) and not isinstance(entry.event, Card):
-        return "wb-none"
+        return "wb-waiting" if _live(view, entry) else "wb-none"
     node = entry_node(entry)
     roles = {n.name: n.role for n in view.started.graph.nodes} if view.started else {}
     return f"wb-{roles.get(node or '', 'none')}"
@@ -125,20 +146,42 @@ def _live(view: RunView, entry: Entry) -> bool:
             return event is view.paused
 
 
-def _head(role: str, title: str, meta: str, flag: str = "") -> str:
-    flagged = f'<span class="wb-flag">{flag}</span>' if flag else ""
+def _went_on(view: RunView, index: int, call: CallView) -> bool:
+    """Whether the same was asked again after the call at `index`, or the whole run went on another time."""
+    return any(
+        isinstance(entry.event, Resumed)
+        if isinstance(entry, NoteView)
+        else isinstance(entry, CallView) and _place_of(entry) == _place_of(call)
+        for entry in view.entries[index + 1 :]
+    )
+
+
+def _place_of(call: CallView) -> tuple[str, int, str]:
+    return call.called.node, call.called.step, call.called.role
+
+
+def _flags(view: RunView, entry: Entry, *words: str) -> str:
+    """What is to be known of a step at once: whose it was, and what became of it."""
+    taken = f"inherited from {origins.parent(view.started)}" if view.started and view.is_inherited(entry) else ""
+    return "".join(f'<span class="wb-flag">{escape(word)}</span>' for word in (*words, taken) if word)
+
+
+def _head(role: str, title: str, meta: str, flagged: str = "") -> str:
     return (
         f'<header><span class="wb-role">{escape(label(role))}</span><h3>{escape(title)}</h3>{flagged}'
         f'<span class="wb-meta">{meta}</span></header>'
     )
 
 
-def _call_head(view: RunView, index: int, call: CallView) -> str:
+def _call_head(view: RunView, index: int, call: CallView, now: float) -> str:
     live = LIVE_WORDS.get(call.state)
     if call.state == "loading" and call.loading and call.loading.stage == "fetch":
         live = "fetching…"
-    title = _title(call) or _place(view, index, call)
-    return _head(call.called.role, title, live or _measured(call), "retried" if call.retried else "")
+    left = next_try(view, index, now)
+    if left is not None:
+        live = f"next try in {math.ceil(left)} s"
+    flags = _flags(view, call, "retried" if call.retried and left is None else "")
+    return _head(call.called.role, _title(call) or _place(view, index, call), live or _measured(view, call), flags)
 
 
 def _title(call: CallView) -> str:
@@ -156,9 +199,12 @@ def _place(view: RunView, index: int, call: CallView) -> str:
     return label(node).capitalize() + (f", round {visits + 1}" if visits else "")
 
 
-def _measured(call: CallView) -> str:
-    """`9.2 s · 301 tok · p̄ .87`, as far as it is known."""
-    parts = [] if call.ended_at is None else [seconds(call.ended_at - call.called.at)]
+def _measured(view: RunView, call: CallView) -> str:
+    """`9.2 s · 301 tok · p̄ .87`, as far as it is known; what was taken over came all at once."""
+    if call.called.by_person:
+        return BY_PERSON
+    timed = call.ended_at is not None and not view.is_inherited(call)
+    parts = [seconds((call.ended_at or 0.0) - call.called.at)] if timed else []
     if call.answer is not None and call.answer.completion_tokens is not None:
         parts.append(f"{call.answer.completion_tokens:,} tok")
     sure = confidence(call)
@@ -192,10 +238,10 @@ def _structure(call: CallView) -> dict[str, Any] | None:
     return partial(call.text)
 
 
-def _call_body(view: RunView, call: CallView, fold: bool, show: Show, now: float) -> str:
+def _call_body(view: RunView, index: int, call: CallView, fold: bool, show: Show, now: float) -> str:
     parts = [_thinking(call), _waiting(call, now)]
     if call.retried is not None:
-        parts += [_retry(call), _raw(call)]
+        parts += [_retry(view, call, next_try(view, index, now)), _raw(call)]
     elif call.card is not None:
         parts.append(_card_body(call.card, fold, show))
     else:
@@ -261,7 +307,7 @@ def _written(call: CallView, fold: bool) -> str:
         written += code_html(call.tool_text)
     if call.state == "writing":
         return with_caret(written)
-    return _folded(written) if fold else written
+    return folded(written) if fold else written
 
 
 def _card_body(card: Card, fold: bool, show: Show) -> str:
@@ -276,7 +322,7 @@ def _card_body(card: Card, fold: bool, show: Show) -> str:
     if str(data.get("verdict", "")).casefold() in card.title.casefold():
         data.pop("verdict", None)
     written = _revision(str(previous), text) if show == "changes" and previous else render(text) if text else ""
-    return "".join([*parts, _folded(written) if fold else written, fields_html(data)])
+    return "".join([*parts, folded(written) if fold else written, fields_html(data)])
 
 
 def _says_only(text: str, issues: list[str]) -> bool:
@@ -294,27 +340,24 @@ def _revision(before: str, after: str) -> str:
     return diff_html(reading_text(before), reading_text(after))
 
 
-def _folded(text: str) -> str:
-    """Two lines of a long text, the rest behind them."""
-    words = html.unescape(re.sub(r"<del>.*?</del>|<[^>]+>", " ", text, flags=re.DOTALL)).split()
-    said = " ".join(words)
-    if len(said) <= FOLD_BEYOND:
-        return text
-    summary = f'<span class="wb-preview">{escape(said[:PREVIEW])}</span><span class="wb-more"></span>'
-    return f'<details class="wb-fold"><summary>{summary}</summary>{text}</details>'
-
-
-def _retry(call: CallView) -> str:
-    """Why the call did not count and what happened next."""
+def _retry(view: RunView, call: CallView, left: float | None) -> str:
+    """Why the call did not count, and what happens next or happened; `left` seconds before it is made once more."""
     retried = call.retried
     if retried is None:
         return ""
+    most = attempts(retried.error.code)
+    number = f"attempt {retried.attempt} of {most}" if most else ""
+    reason = escape(retried.error.message)
+    if left is not None:
+        words = f"{number.capitalize() or 'Tried again'} in {math.ceil(left)} s"
+        return f'{_wait(words, 1 - left / retried.waited)}<div class="wb-retry">{reason}</div>'
+    if view.finished is not None and view.finished.at < retried.at + retried.waited:
+        return f'<div class="wb-retry">Stopped before {number or "it was tried again"}. {reason}</div>'
     waited = f" after {seconds(retried.waited)}" if retried.waited else ""
     told = (
         f'<div class="wb-field"><span class="wb-label">told</span> {escape(retried.told)}</div>' if retried.told else ""
     )
-    reason = escape(retried.error.message)
-    return f'<div class="wb-retry">Tried again{waited}: {reason}{told}</div>'
+    return f'<div class="wb-retry">Tried again{waited}{f", {number}" if number else ""}: {reason}{told}</div>'
 
 
 def _raw(call: CallView) -> str:
@@ -354,12 +397,15 @@ def _error(error: ErrorInfo) -> str:
     return f'<div class="wb-error"><p><b>{escape(error.message)}</b></p>{hint}</div>'
 
 
-def _tool_head(tool: ToolView) -> str:
-    if tool.answered is not None:
+def _tool_head(view: RunView, tool: ToolView) -> str:
+    if tool.called.by_person:
+        meta = BY_PERSON
+    elif tool.answered is not None:
         meta = seconds(tool.answered.seconds)
     else:
         meta = "stopped" if tool.interrupted else "running…"
-    return _head("tool", tool.called.name, meta, "error" if tool.answered and tool.answered.error else "")
+    flags = _flags(view, tool, "error" if tool.answered and tool.answered.error else "")
+    return _head("tool", tool.called.name, meta, flags)
 
 
 def _tool_body(tool: ToolView) -> str:
@@ -371,49 +417,35 @@ def _tool_body(tool: ToolView) -> str:
     return f'{given}<div class="{kind}"><span class="wb-label">observation</span>{said}</div>'
 
 
-def _note_head(view: RunView, note: NoteView) -> str:
+def _note_head(view: RunView, index: int, note: NoteView) -> str:
     match note.event:
         case Card(title=title, node=node):
             role = _colour(view, note).removeprefix("wb-")
-            return _head(node if role == "none" else role, title, "")
+            return _head(node if role == "none" else role, title, "", _flags(view, note))
         case Warned(code=code):
-            return _head("warning", label(code).capitalize(), "")
-        case Paused(node=node):
-            meta = "waiting for you" if note.event is view.paused and view.finished is None else ""
-            return _head("paused", f"Before {label(node)}", meta)
+            return _head("warning", label(code).capitalize(), "", _flags(view, note))
+        case Paused():
+            return _head("paused", pauses.paused_title(note.event), "waiting for you" if _live(view, note) else "")
         case Resumed():
-            return _head("resumed", "From the last finished step", "")
+            return _head("you" if note.event.verb else "resumed", pauses.said_title(note.event), "")
 
 
-def _note_body(note: NoteView, fold: bool, show: Show) -> str:
+def _note_body(view: RunView, index: int, note: NoteView, fold: bool, show: Show) -> str:
     match note.event:
         case Card():
             return _card_body(note.event, fold, show)
         case Warned(message=message, hint=hint):
             return f"<p>{escape(message)} {escape(hint)}</p>"
-        case Paused(reason=reason):
-            return f"<p>{escape(reason)}</p>"
-        case Resumed(limits=limits):
-            changed = {name: value for name, value in limits.items() if value is not None}
-            return fields_html({"limits": changed}) if changed else "<p>What was finished was not done again.</p>"
+        case Paused():
+            return pauses.paused_html(note.event, waits=_live(view, note))
+        case Resumed():
+            return pauses.said_html(note.event, pauses.pause_before(view, index))
 
 
 def _parameter(value: Any) -> str:
     if isinstance(value, dict | list):
-        import json
-
         return f'<details class="wb-quiet"><summary>show</summary>{code_html(json.dumps(value, indent=2))}</details>'
     return escape(value)
-
-
-def _message(message: dict[str, Any]) -> str:
-    """One message: who speaks, and the text exactly, with what else it carries."""
-    rest = {k: v for k, v in message.items() if k not in ("role", "content") and v}
-    role = escape(message.get("role", ""))
-    return (
-        f'<section class="wb-message"><span class="wb-role">{role}</span>{fields_html(rest)}'
-        f"{plain(str(message.get('content') or ''))}</section>"
-    )
 
 
 def _ending(end: RunFinished) -> str:

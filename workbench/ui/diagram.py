@@ -11,12 +11,13 @@ SHORT = 30  # characters; of a longer reason its first clause is shown
 END_NAMES = frozenset({END, "end", "END", "finish"})
 
 
-def diagram_svg(view: RunView) -> str:
+def diagram_svg(view: RunView, first: int = 0) -> str:
     """The run's state machine: the live node, the edges taken with their counts, the routers' latest reasons.
 
-    Draw it with `st.markdown(..., unsafe_allow_html=True)`: st.html strips SVG. Each node links to `#entry-N`.
+    Draw it with `st.markdown(..., unsafe_allow_html=True)`: st.html strips SVG. Each node links to `#entry-N`; when
+    that is a card before the `first` on the page, to `#earlier`.
     """
-    return _draw(view.started.graph if view.started else Graph(), view)
+    return _draw(view.started.graph if view.started else Graph(), view, first)
 
 
 def graph_svg(graph: Graph) -> str:
@@ -24,7 +25,7 @@ def graph_svg(graph: Graph) -> str:
     return _draw(graph, RunView())
 
 
-def _draw(graph: Graph, view: RunView) -> str:
+def _draw(graph: Graph, view: RunView, first: int = 0) -> str:
     if not graph.edges and not graph.nodes:
         return ""
     reasons = _reasons(graph, view)
@@ -34,7 +35,7 @@ def _draw(graph: Graph, view: RunView) -> str:
     ways = sorted(layout.ways, key=lambda way: way in view.edge_counts)
     edges = "".join(_edge(graph, view, way, layout.routes[way], reasons.get(way)) for way in ways)
     labels = "".join(_label(layout.routes[way], way in view.edge_counts) for way in ways)
-    nodes = "".join(_node(graph, view, name, layout.boxes[name]) for name in layout.names)
+    nodes = "".join(_node(graph, view, name, layout.boxes[name], first) for name in layout.names)
     size = f'viewBox="0 0 {WIDTH:.0f} {layout.height:.0f}" width="{WIDTH:.0f}"'
     return (  # a group, since an img would hide the names of nodes and edges from a screen reader
         f'<div class="wb-diagram"><svg {size} role="group" aria-label="{_summary(view)}">'
@@ -61,6 +62,8 @@ def _reasons(graph: Graph, view: RunView) -> dict[Way, Decision]:
 def _summary(view: RunView) -> str:
     """The diagram in a sentence."""
     title = f"State machine of {view.started.machine_title}" if view.started else "State machine"
+    if view.paused is not None:
+        return escape(f"{title}: waiting for you before {_words(view.paused.node)}")
     where = ", ".join(map(_words, view.live_nodes))
     return escape(f"{title}: now at {where}" if where else title)
 
@@ -92,14 +95,14 @@ def _label(route: Route, taken: bool) -> str:
     return f'<g class="wb-edge-label{" wb-taken" if taken else ""}">{lines}</g>'
 
 
-def _node(graph: Graph, view: RunView, name: str, box: Box) -> str:
+def _node(graph: Graph, view: RunView, name: str, box: Box, first: int) -> str:
     if name == START:
         return f'<circle class="wb-start" cx="{box.x:.1f}" cy="{box.y:.1f}" r="{box.height / 2:.0f}"></circle>'
     if name == END:
         return _end(view, box)
-    live, paused = name in view.live_nodes, view.paused is not None and view.paused.node == name
-    mark = " ●" if live else " ‖" if paused else ""
-    kind = "wb-here" if live or paused else ""
+    live, paused = name in view.live_nodes, _waits(view, name)
+    mark = " ‖" if paused else " ●" if live else ""
+    kind = "wb-here wb-waits" if paused else "wb-here" if live else ""
     title = _node_title(graph, view, name)
     group = (
         f'<g class="wb-node {kind} wb-{_role(graph, name)}"><title>{title}</title>'
@@ -108,7 +111,14 @@ def _node(graph: Graph, view: RunView, name: str, box: Box) -> str:
         f"</text></g>"
     )
     entry = view.latest_entry_of(name)
-    return group if entry is None else f'<a href="#entry-{entry}" aria-label="{title}">{group}</a>'
+    if entry is None:
+        return group
+    return f'<a href="#{"earlier" if entry < first else f"entry-{entry}"}" aria-label="{title}">{group}</a>'
+
+
+def _waits(view: RunView, name: str) -> bool:
+    """Whether the run waits for the person at this node."""
+    return view.paused is not None and view.paused.node == name
 
 
 def _end(view: RunView, box: Box) -> str:
@@ -127,7 +137,9 @@ def _node_title(graph: Graph, view: RunView, name: str) -> str:
     if (role := _role(graph, name)) != "none":
         parts.append(role)
     parts.append(f"visited {visits} time{'s' if visits != 1 else ''}" if visits else "not visited")
-    if name in view.live_nodes:
+    if _waits(view, name):
+        parts.append("waiting for you")
+    elif name in view.live_nodes:
         parts.append("running now")
     return escape(", ".join(parts))
 

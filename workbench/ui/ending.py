@@ -6,7 +6,7 @@ from workbench.compare import NEEDED, compare
 from workbench.differences import headline
 from workbench.errors import RunNotFound
 from workbench.events import RunView
-from workbench.job import last_request
+from workbench.job import ASKED, last_request
 from workbench.ui import cards, export, forking, forms, panel, session
 from workbench.ui.markdown import escape
 
@@ -100,7 +100,7 @@ def reproduce(run_id: str) -> None:
 def follow_up(run_id: str) -> None:
     """Ask the next question of the thread, as the form has it now, with the prompts that the thread has had."""
     with forms.explained():
-        prompts = last_request(session.engine().store.events(run_id)).prompts
+        prompts = last_request(session.engine().store.events(run_id, kinds=ASKED)).prompts
         asked = panel.request(session.recall(session.FOLLOW_UP) or "").model_copy(update={"prompts": prompts})
         new_id = session.engine().follow_up(run_id, asked, session=session.identity())
         session.open_run(new_id)

@@ -1,16 +1,20 @@
 """Structured data, whole or still arriving, as something to read: any schema, without knowing it."""
 
+import html
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic_core import from_json
 
-from workbench.ui.markdown import escape, render
+from workbench.ui.markdown import escape, plain, render
 from workbench.ui.metrics import bar
 
 PROSE = frozenset({"answer", "content", "critique", "draft", "feedback", "reasoning", "summary", "text", "thought"})
 INLINE_ISSUES = 220  # characters; more is a list
+FOLD_BEYOND = 220  # characters of a text that are left unfolded
+PREVIEW = 600  # characters that two lines can hold on the widest screen
 
 
 def partial(text: str) -> dict[str, Any] | None:
@@ -48,6 +52,26 @@ def score_html(score: float, issues: list[str] | None = None, said: str = "") ->
 def code_html(text: str) -> str:
     """Text as a block of code."""
     return f"<pre><code>{escape(text.strip(chr(10)))}</code></pre>"
+
+
+def message_html(message: Mapping[str, Any]) -> str:
+    """One message of a prompt: who speaks, and the text exactly, with what else it carries."""
+    rest = {key: value for key, value in message.items() if key not in ("role", "content") and value}
+    role = escape(message.get("role", ""))
+    return (
+        f'<section class="wb-message"><span class="wb-role">{role}</span>{fields_html(rest)}'
+        f"{plain(str(message.get('content') or ''))}</section>"
+    )
+
+
+def folded(text: str) -> str:
+    """Two lines of a long piece of HTML, the rest behind them."""
+    words = html.unescape(re.sub(r"<del>.*?</del>|<[^>]+>", " ", text, flags=re.DOTALL)).split()
+    said = " ".join(words)
+    if len(said) <= FOLD_BEYOND:
+        return text
+    summary = f'<span class="wb-preview">{escape(said[:PREVIEW])}</span><span class="wb-more"></span>'
+    return f'<details class="wb-fold"><summary>{summary}</summary>{text}</details>'
 
 
 def is_score(key: str, value: object) -> bool:

@@ -2,22 +2,39 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from streamlit.delta_generator import DeltaGenerator
 
 from workbench.engine import Engine
-from workbench.events import AnyEvent, CallView, Entry, ErrorInfo, RunFinished, RunView, ToolView
+from workbench.events import (
+    KINDS,
+    AnyEvent,
+    CallFailed,
+    CallView,
+    Entry,
+    ErrorInfo,
+    ModelAnswered,
+    ModelCalled,
+    Paused,
+    RunFinished,
+    RunStarted,
+    RunView,
+    ToolView,
+)
 from workbench.store.runs import RunRow, RunStore
-from workbench.ui import cards, diagram, metrics, session
+from workbench.ui import cards, diagram, metrics, origins, session
+from workbench.ui.window import CardPlaces, Slot, Window
 
 CARD_SECONDS = 1 / 12  # cards are redrawn at most this often
 NUMBER_SECONDS = 0.5
 PATIENCE = 0.05
 LATEST_OPEN = 2  # so many cards at the end stay unfolded
 LONGEST_GAP = 2.0  # seconds of silence that a replay keeps
+PASSING = frozenset({"queued", "loading", "reading", "delta"})  # what an answer makes superfluous
+LASTING = KINDS - PASSING
 
 
 class Clock(Protocol):
@@ -28,8 +45,8 @@ class Clock(Protocol):
 
 
 def wall_clock(view: RunView) -> float:
-    """The age of a run in progress."""
-    if view.started is None or view.finished is not None:
+    """The age of a run in progress; one that waits for the person does not age."""
+    if view.started is None or view.status != "running":
         return view.last_at
     moment, at = view.clock
     age = datetime.now(UTC) - datetime.fromisoformat(moment)
@@ -86,16 +103,6 @@ class Places:
 
 
 @dataclass
-class Slot:
-    """The place of one card: the card itself, and under it what was sent."""
-
-    card: DeltaGenerator
-    sent: DeltaGenerator
-    stamp: object = None
-    has_sent: bool = False
-
-
-@dataclass
 class Screen:
     """A run on the page: its fold, and what stands in its places."""
 
@@ -103,12 +110,18 @@ class Screen:
     places: Places
     clock: Clock = log_clock
     view: RunView = field(default_factory=RunView)
-    _slots: list[Slot] = field(default_factory=list)
     _pending: set[int] = field(default_factory=set)
+    _counting: set[int] = field(default_factory=set)
     _seen: int = 0
     _cards_at: float = 0.0
+    _counted_at: float = 0.0
     _numbers_at: float = 0.0
     _has_switch: bool = False
+
+    def __post_init__(self) -> None:
+        """Make the places of the cards, before the run is known."""
+        self._window = Window(self.run_id)
+        self._cards = CardPlaces(self.places.cards, self._window)
 
     def follow(self, batches: Iterable[list[AnyEvent]]) -> None:
         """Take batches in until they end, redrawing what they change. The cards of an older drawing are cleared."""
@@ -116,64 +129,84 @@ class Screen:
         session.put(session.CARDS, 0)
         for batch in batches:
             for event in batch:
-                self.view.apply(event)
+                self._take(event)
             self._refresh()
-            self._reserve(before)
+            self._cards.clear(before)
         self._refresh(force=True)
+
+    def _take(self, event: AnyEvent) -> None:
+        self.view.apply(event)
+        if isinstance(event, RunStarted) and (thread := origins.begin_html(event)):
+            self._cards.thread.html(thread)
 
     def _refresh(self, force: bool = False) -> None:
         now = time.monotonic()
-        self._collect()
+        self._collect(now)
         if self._pending and (force or now - self._cards_at >= CARD_SECONDS or self._urgent()):
             self._draw_cards()
             self._cards_at = now
         if self.view.graph_changed:
             self.view.graph_changed = False
-            self.places.diagram.markdown(diagram.diagram_svg(self.view), unsafe_allow_html=True)
+            svg = diagram.diagram_svg(self.view, self._window.first)
+            self.places.diagram.markdown(svg, unsafe_allow_html=True)
         if force or now - self._numbers_at >= NUMBER_SECONDS:
             self._draw_numbers()
             self._numbers_at = now
 
-    def _collect(self) -> None:
-        """What the events touched, and the cards that newer ones let fold."""
-        count = len(self.view.entries)
+    def _collect(self, now: float) -> None:
+        """What the events touched, the cards that newer ones let fold, and those that count seconds."""
+        count, changed, age = len(self.view.entries), self.view.take_changes(), self.clock(self.view)
         newly_old = range(max(self._seen - LATEST_OPEN, 0), max(count - LATEST_OPEN, 0))
-        self._pending |= self.view.take_changes() | set(newly_old)
         self._seen = count
+        self._pending |= changed | set(newly_old)
+        self._counting |= {index for index in changed if cards.counts_seconds(self.view, index, age)}
+        if now - self._counted_at >= NUMBER_SECONDS:
+            self._counted_at = now
+            self._pending |= self._counting
+            self._counting = {index for index in self._counting if cards.counts_seconds(self.view, index, age)}
 
     def _urgent(self) -> bool:
         """Whether something began or ended: that is shown at once, growing text is not."""
         return any(
-            index >= len(self._slots) or self._slots[index].stamp != _stamp(self.view.entries[index])
+            index >= self._cards.count
+            or ((slot := self._cards.get(index)) is not None and slot.stamp != _stamp(self.view.entries[index]))
             for index in self._pending
         )
 
     def _draw_cards(self) -> None:
-        self._reserve(len(self.view.entries))
-        session.put(session.CARDS, len(self.view.entries))
+        count, age = len(self.view.entries), self.clock(self.view)
+        self._cards.settle(count)
         self._draw_switch()
         show: cards.Show = "clean" if session.recall(session.SHOW) == "clean" else "changes"
-        age = self.clock(self.view)
         for index in sorted(self._pending):
-            entry, slot = self.view.entries[index], self._slots[index]
-            fold = index < len(self.view.entries) - LATEST_OPEN
-            slot.card.html(cards.entry_html(self.view, index, fold=fold, show=show, now=age))
-            slot.stamp = _stamp(entry)
-            if isinstance(entry, CallView) and entry.ended_at is not None and not slot.has_sent:
-                slot.has_sent = True
-                self._draw_sent(slot, index, entry)
+            if slot := self._cards.get(index):
+                fold = index < count - LATEST_OPEN
+                slot.card.html(cards.entry_html(self.view, index, fold=fold, show=show, now=age))
+                slot.stamp = _stamp(self.view.entries[index])
+                self._draw_sent(slot, index)
         self._pending = set()
+        session.put(session.CARDS, self._cards.height)
 
-    def _draw_sent(self, slot: Slot, index: int, call: CallView) -> None:
-        """What was sent, written only once it is asked for."""
+    def _draw_sent(self, slot: Slot, index: int) -> None:
+        """What was sent, offered once a model's call has ended and written only when it is asked for."""
+        call = self.view.entries[index]
+        if not isinstance(call, CallView) or call.ended_at is None or call.called.by_person or slot.has_sent:
+            return
+        slot.has_sent = True
         key = f"sent-{self.run_id}-{index}"
         opener = slot.sent.expander("What was sent", type="compact", key=key, on_change="rerun")
         if opener.open:
-            opener.html(cards.sent_html(call))
+            opener.html(cards.sent_html(call if call.called.messages else self._with_prompt(call)))
+
+    def _with_prompt(self, call: CallView) -> CallView:
+        """The call with its messages, which a settled log does not have."""
+        seq = call.called.seq
+        (called,) = session.engine().store.events(self.run_id, seq - 1, seq + 1)
+        return replace(call, called=called) if isinstance(called, ModelCalled) else call
 
     def _draw_switch(self) -> None:
         """Once there is a revision: its text alone, or with what it changed."""
-        if self._has_switch or not any(map(_is_revision, self.view.entries)):
+        if self._has_switch or not any(_is_revision(self.view.entries[index]) for index in self._pending):
             return
         self._has_switch = True
         session.remember(session.SHOW, "changes")
@@ -191,11 +224,6 @@ class Screen:
         if use := metrics.context_html(self.view):
             self.places.context.html(use)
 
-    def _reserve(self, count: int) -> None:
-        while len(self._slots) < count:
-            place = self.places.cards.container(key=f"entry-place-{len(self._slots)}", gap=None)
-            self._slots.append(Slot(place.empty(), place.empty()))
-
 
 def until_kept(engine: Engine, run_id: str) -> Iterator[list[AnyEvent]]:
     """A run of this process until its end is on disk: only then may it be run again, replayed or deleted."""
@@ -206,23 +234,24 @@ def until_kept(engine: Engine, run_id: str) -> Iterator[list[AnyEvent]]:
 
 
 def stored(store: RunStore, run_id: str) -> Iterator[list[AnyEvent]]:
-    """A run of another process, read from the store as it grows, until it ends or its process does."""
-    last = -1
-    while True:
+    """A run of another process, read from the store as it grows, until it ends or waits or its process is gone."""
+    ended = store.run(run_id).status != "running"
+    batch = settled(store, run_id)
+    last = batch[-1].seq if batch else -1
+    yield batch
+    while not ended:
+        store.mark_interrupted()
+        time.sleep(NUMBER_SECONDS)
         ended = store.run(run_id).status != "running"
         batch = store.events(run_id, last)
         last = batch[-1].seq if batch else last
         yield batch
-        if ended:
-            return
-        store.mark_interrupted()
-        time.sleep(NUMBER_SECONDS)
 
 
 def ended(store: RunStore, row: RunRow) -> Iterator[list[AnyEvent]]:
-    """The log of a run that is over; an interrupted one gets the end that its log lacks, so that it is shown as one."""
-    events = store.events(row.id)
-    if not events or not isinstance(events[-1], RunFinished):
+    """The log of a run that is over or waits. An interrupted one gets the end that its log lacks, so that it shows."""
+    events = settled(store, row.id)
+    if not events or not isinstance(events[-1], RunFinished | Paused):
         error = ErrorInfo(
             code="interrupted",
             message="The app ended while this run was in progress.",
@@ -240,6 +269,28 @@ def ended(store: RunStore, row: RunRow) -> Iterator[list[AnyEvent]]:
             )
         )
     yield events
+
+
+def settled(store: RunStore, run_id: str) -> list[AnyEvent]:
+    """A run's log without how its answers came to be, which is most of it: what is seen of the rest is the same.
+
+    A call without an answer keeps its pieces, and the first token its moment. What was sent is read when asked for.
+    """
+    events = store.events(run_id, kinds=LASTING, prompts=False)
+    for begin, end in _unsettled(events):
+        events += store.events(run_id, begin, end, kinds=PASSING)
+    return sorted({event.seq: event for event in events}.values(), key=lambda event: event.seq)
+
+
+def _unsettled(events: list[AnyEvent]) -> Iterator[tuple[int, int | None]]:
+    """Between which events the log is read whole: a call without an answer, and the first, whose first token counts."""
+    ends = {event.call_id: event for event in events if isinstance(event, ModelAnswered | CallFailed)}
+    begun = next((event.seq + event.inherited for event in events if isinstance(event, RunStarted)), 0)
+    own = [event for event in events if isinstance(event, ModelCalled) and event.seq > begun]
+    for call in own:
+        end = ends.get(call.call_id)
+        if call is own[0] or not isinstance(end, ModelAnswered):
+            yield call.seq, end.seq if end else None
 
 
 def _stamp(entry: Entry) -> object:

@@ -1,19 +1,21 @@
 """The numbers beside the thinking: time, speed, tokens, cache, and the last prompt against the context window."""
 
-from workbench.events import RunView
+from workbench.events import RunView, Totals
 from workbench.ui.markdown import escape
 
 NOTHING = "–"
+WAITS = "stands still: it waits for you"
 
 
 def metrics_html(view: RunView, now_elapsed: float | None = None) -> str:
     """The panel of numbers. `now_elapsed` is the run's age in seconds while it runs; else the log's last moment."""
+    totals = view.totals
     rows = (
-        ("elapsed", clock(view.last_at if now_elapsed is None else now_elapsed), ""),
+        ("elapsed", clock(view.last_at if now_elapsed is None else now_elapsed), WAITS if view.paused else ""),
         ("first token", seconds(view.first_token_seconds), ""),
         ("speed", _speed(view.tokens_per_second), ""),
-        ("tokens", *_tokens(view)),
-        ("calls", *_calls(view)),
+        ("tokens", *_tokens(totals)),
+        ("calls", *_calls(totals)),
         ("from cache", _cache(view), ""),
     )
     cells = "".join(_cell(label, value, note) for label, value, note in rows)
@@ -55,23 +57,21 @@ def seconds(value: float | None) -> str:
 
 
 def _speed(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.0f} tok/s" if value >= 10 else f"{value:.1f} tok/s"
+    return NOTHING if value is None else f"{value:,.0f} tok/s" if value >= 10 else f"{value:.1f} tok/s"
 
 
-def _tokens(view: RunView) -> tuple[str, str]:
-    totals = view.totals
+def _tokens(totals: Totals) -> tuple[str, str]:
     both = totals.prompt_tokens + totals.completion_tokens
     return (f"{both:,}", f"{totals.prompt_tokens:,} in, {totals.completion_tokens:,} out") if both else (NOTHING, "")
 
 
-def _calls(view: RunView) -> tuple[str, str]:
-    tools = view.totals.tool_calls
-    return str(view.totals.calls), f"and {tools} to tools" if tools else ""
+def _calls(totals: Totals) -> tuple[str, str]:
+    return str(totals.calls), f"and {totals.tool_calls} to tools" if totals.tool_calls else ""
 
 
 def _cache(view: RunView) -> str:
     """The share of prompt tokens that were not read again; unknown where no answer told."""
-    told = [call.answer for call in view.calls if call.answer and call.answer.cached_tokens is not None]
+    told = [call.answer for call in view.paid_calls if call.answer and call.answer.cached_tokens is not None]
     read = sum(answer.prompt_tokens or 0 for answer in told)
     return f"{100 * sum(answer.cached_tokens or 0 for answer in told) / read:.0f}%" if read else NOTHING
 

@@ -1,11 +1,11 @@
-"""Keeps the newest card in view while a run writes, as long as the person stays at the page's end."""
+"""Where the page stands: at its end while a run writes there, and where it was when earlier cards come in above."""
 
 from typing import Any
 
 import streamlit as st
 from streamlit.components.v2 import component
 
-_JS = """
+_FOLLOW_JS = """
 export default function ({ data }) {
   const page = document.querySelector('[data-testid="stMain"]');
   if (!page || !data) return;
@@ -20,13 +20,48 @@ export default function ({ data }) {
   return () => { observer.disconnect(); page.removeEventListener("scroll", look); };
 }
 """
+# From the click until the cards are there, or the person moves the page, the first card stays where it is.
+_KEEP_JS = """
+export default function () {
+  const page = document.querySelector('[data-testid="stMain"]');
+  if (!page) return;
+  const keep = (event) => {
+    const card = page.querySelector(".wb-card");
+    if (!card || !event.target.closest('[class*="st-key-earlier-"] button')) return;
+    const [id, top] = [card.id, card.getBoundingClientRect().top];
+    const observer = new MutationObserver(() => {
+      const now = document.getElementById(id);
+      if (now) page.scrollBy({ top: now.getBoundingClientRect().top - top, behavior: "instant" });
+    });
+    const leave = () => {
+      observer.disconnect();
+      for (const moved of ["wheel", "touchmove", "keydown"]) page.removeEventListener(moved, leave);
+    };
+    observer.observe(page, { childList: true, subtree: true });
+    for (const moved of ["wheel", "touchmove", "keydown"]) page.addEventListener(moved, leave, { passive: true });
+    setTimeout(leave, 5000);
+  };
+  page.addEventListener("click", keep, true);
+  return () => page.removeEventListener("click", keep, true);
+}
+"""
 
 
 @st.cache_resource(show_spinner=False)
-def _component() -> Any:
-    return component("follow_end", js=_JS)
+def _follower() -> Any:
+    return component("follow_end", js=_FOLLOW_JS)
+
+
+@st.cache_resource(show_spinner=False)
+def _keeper() -> Any:
+    return component("keep_place", js=_KEEP_JS)
 
 
 def follow_end(live: bool) -> None:
     """Follow the page's end while `live`; it takes no space."""
-    _component()(key="follow", data=live, height="content")
+    _follower()(key="follow", data=live, height="content")
+
+
+def keep_place(number: int) -> None:
+    """Keep the cards in place when earlier ones are asked for; it takes no space. `number` tells drawings apart."""
+    _keeper()(key=f"keep-{number}", height="content")
