@@ -17,7 +17,6 @@ from workbench.log import RunLog
 from workbench.recorder import graph_of
 from workbench.request import MAX_HISTORY, Exchange, Limits, Reply, RunRequest
 
-
 ASKED = ("run_started", "resumed")  # the kinds of events that say what a run is asked for
 
 
