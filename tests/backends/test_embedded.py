@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -602,3 +602,16 @@ async def test_without_the_prompts_cache_a_seed_gives_the_same_tokens(backend: E
     assert [given.cached_tokens for given in answers] == [0, 0]
     first, second = ([token.logprob for token in given.logprobs or ()] for given in answers)
     assert first == second
+
+
+async def test_what_is_asked_again_right_after_it_was_stopped_finds_its_prompt_read(backend: EmbeddedBackend) -> None:
+    """With two slots, the call would else go to the one that has not just been left, and read everything anew."""
+    for number in range(4):
+        wanted = ask(f"Tell me a long story about {number + 3} ships on a calm sea.", max_tokens=200)
+        async with aclosing(backend.chat(wanted)) as parts:
+            async for part in parts:
+                if isinstance(part, TextPart):
+                    break
+        _, again = await answer(backend, wanted.model_copy(update={"max_tokens": 4}))
+        assert again.prompt_tokens is not None and again.cached_tokens is not None
+        assert again.cached_tokens >= again.prompt_tokens - 1

@@ -13,6 +13,7 @@ import httpx
 
 from workbench.backends import gguf, openai_wire, wire
 from workbench.backends.base import (
+    AnswerPart,
     BackendStatus,
     Capability,
     ChatRequest,
@@ -27,6 +28,8 @@ from workbench.settings import Settings
 
 LOADING_SECONDS = 1.0
 FETCH_POLL_SECONDS = 0.1
+SETTLE_SECONDS = 0.5
+SETTLE_POLL_SECONDS = 0.02
 _ALWAYS: frozenset[Capability] = frozenset({"schema", "logprobs", "seed", "exact"})
 _NOT_THE_SAME = (
     "The engine computes the last digits differently when a part of the prompt comes from its cache, or when another"
@@ -56,6 +59,7 @@ class EmbeddedBackend:
         self._idle = asyncio.Event()
         self._idle.set()
         self._running = 0
+        self._broken_off = float("-inf")  # when a call last ended before its answer, on time.monotonic's clock
 
     @property
     def slots(self) -> int | None:
@@ -273,10 +277,13 @@ class EmbeddedBackend:
     async def _answer(
         self, process: LlamaProcess, request: ChatRequest, load_seconds: float
     ) -> AsyncGenerator[Part, None]:
+        answered = False
         try:
+            await self._settle(process)
             body = await self._fitting(process, request)
             async with aclosing(_stream(process, body, load_seconds)) as parts:
                 async for part in parts:
+                    answered = isinstance(part, AnswerPart)
                     yield part
         except (httpx.HTTPError, StreamBroken) as error:
             if await process.died():
@@ -285,6 +292,20 @@ class EmbeddedBackend:
                 raise
             reason = str(error) or type(error).__name__
             raise StreamBroken(f"The connection to the engine broke: {reason}.", "Run it again.") from None
+        finally:
+            if not answered:
+                self._broken_off = time.monotonic()
+
+    async def _settle(self, process: LlamaProcess) -> None:
+        """Wait a moment for a slot whose call was broken off: a stopped run that goes on finds its prompt read there.
+
+        In the other slot all of it would be read anew.
+        """
+        while time.monotonic() < self._broken_off + SETTLE_SECONDS:
+            slots = (await process.client.get("/slots")).json()
+            if sum(slot["is_processing"] for slot in slots) < self._running:
+                return
+            await asyncio.sleep(SETTLE_POLL_SECONDS)
 
     async def _fitting(self, process: LlamaProcess, request: ChatRequest) -> dict[str, Any]:
         """The request's body, held to the window that it asks for when the engine's own is larger."""
