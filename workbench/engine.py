@@ -145,7 +145,7 @@ class Engine:
             raise InvalidRequest("This run waits for you.", "Approve, edit, answer in its place, or reject it.")
         said = heard(RunView.of(events).paused, reply)
         self._check_due(row, machine)
-        self.store.claim(run_id)
+        self.store.claim(run_id, events[-1].seq)
         if limits not in (None, request.limits):
             request = request.model_copy(update={"limits": limits})
             said["limits"] = request.limits.model_dump()
@@ -329,8 +329,9 @@ class Engine:
             raise InvalidRequest("This run has come to its end: there is no step to go on with.", "Run it again.")
 
     async def _end_paused(self, run_id: str) -> None:
-        self.store.claim(run_id)
-        log = RunLog(run_id, self.store.append, self.store.events(run_id))
+        events = self.store.events(run_id)
+        self.store.claim(run_id, events[-1].seq)
+        log = RunLog(run_id, self.store.append, events)
         totals = RunView.of(log.events).totals.model_copy(update={"seconds": log.seconds()})
         log.emit(RunFinished, status="stopped", reason=STOPPED, totals=totals)
         log.save()

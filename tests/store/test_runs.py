@@ -396,6 +396,18 @@ def test_a_run_that_waits_or_ended_without_an_answer_can_be_taken_once(store: Ru
             store.claim(nobody)
 
 
+def test_a_run_that_has_gone_on_since_it_was_looked_at_is_not_taken(store: RunStore) -> None:
+    """Two tabs reply to the same question; meanwhile the run has come to the next one."""
+    begin(store, "run-1")
+    store.append([paused("run-1", 0)])
+    store.claim("run-1", 0)
+    store.append([resumed("run-1", 1), paused("run-1", 2)])
+    with pytest.raises(InvalidRequest, match="gone on meanwhile"):
+        store.claim("run-1", 0)
+    assert store.run("run-1").status == "paused"
+    store.claim("run-1", 2)
+
+
 def test_a_released_run_is_interrupted_and_others_are_left_alone(store: RunStore) -> None:
     begin(store, "other's")
     disowned(store)

@@ -204,10 +204,11 @@ class RunStore:
             wanted = select(*_SHOWN).where(columns.id.in_(select(below.c.id)))
             return [_row(row) for row in connection.execute(wanted.order_by(columns.created_at, columns.id))]
 
-    def claim(self, run_id: str) -> None:
+    def claim(self, run_id: str, seen: int | None = None) -> None:
         """Take a run that is not running and has no answer for this process; of several that try, one succeeds.
 
-        Raises RunNotFound, and InvalidRequest when the run is running or answered.
+        `seen` is the last sequence number that the taker knows of. Raises RunNotFound, and InvalidRequest when the run
+        is running or answered, or has gone on since then.
         """
         run_id, columns = _plain(run_id), (runs_table.c.status, runs_table.c.owner, runs_table.c.touched)
         with self.database.write() as connection:
@@ -218,6 +219,9 @@ class RunStore:
                 raise InvalidRequest(f"The run {run_id} is running already.", "Follow it, or stop it first.")
             if row.status == "answered":
                 raise InvalidRequest(f"The run {run_id} has its answer already.", "Continue it with another question.")
+            last = connection.scalar(select(func.max(events_table.c.seq)).where(events_table.c.run_id == run_id))
+            if seen is not None and last != seen:
+                raise InvalidRequest(f"The run {run_id} has gone on meanwhile.", "Look at it again.")
             taken = {"status": "running", "owner": self._owner, "touched": time.time()}
             connection.execute(update(runs_table).where(runs_table.c.id == run_id).values(taken))
 
