@@ -172,7 +172,7 @@ def follow(row: RunRow, places: Places) -> RunView:
     screen = live.Screen(row.id, places.run)
     if replay is not None:
         places.button.button("End replay", key="end-replay", shortcut="Esc", on_click=session.end_replay)
-        screen.follow(replay.batches(engine.store.events(row.id)))
+        screen.follow(replay.batches(live.with_end(row, engine.store.events(row.id))))
         session.end_replay()
     elif engine.is_live(row.id):
         draw_steering(row.id, places, "running")

@@ -57,7 +57,7 @@ from workbench.prompts import Prompt
 from workbench.request import RunRequest
 from workbench.retry import wait_before_retry
 from workbench.slots import Slots
-from workbench.steering import Steering, observed, remark, steered
+from workbench.steering import Steering, remark, steered
 from workbench.tools import registry
 from workbench.tools.base import Tool
 
@@ -138,14 +138,12 @@ class RunBench(Bench):
         shown = {"input": arguments} if isinstance(arguments, str) else arguments
         if isinstance(arguments, str) and tool in self._tools:
             shown = registry.arguments_from_text(self._tools[tool], arguments)
-        reply = self._steering.before_tool(_where(), tool, shown)
-        changed = reply.arguments if reply is not None and reply.verb == "edit" else None
-        shown = shown if changed is None else changed
-        if known := self._journal.observation(_where(), tool, shown):
+        wanted, given = self._steering.before_tool(_where(), tool, shown)
+        if known := self._journal.observation(_where(), tool, wanted):
             seen = Observation(text=known.result, error=known.error)
         else:
-            seen = await self._call_tool(tool, shown, observed(reply))
-        return seen if changed is None else seen.model_copy(update={"text": remark(changed) + seen.text})
+            seen = await self._call_tool(tool, wanted, given)
+        return seen if wanted == shown else seen.model_copy(update={"text": remark(wanted) + seen.text})
 
     def prompt(self, role: str, **variables: object) -> str:
         """The run's own version of a role's prompt, filled. Raises PromptError."""
@@ -246,9 +244,13 @@ class RunBench(Bench):
         (node, step), tool_id, began = _where(), f"t{next(self._ids)}", time.perf_counter()
         place = {"tool_id": tool_id, "node": node, "step": step, "name": tool}
         self._log.emit(ToolCalled, arguments=arguments, by_person=given is not None, **place)
+        if tool in self._tools and self._tools[tool].side_effects:
+            self._log.save()  # what it does cannot be undone: that it was called is on the disk first
         seen = given or await self._observe(tool, arguments)
         seconds = round(time.perf_counter() - began, 4)
         self._log.emit(ToolAnswered, tool_id=tool_id, result=seen.text, error=seen.error, seconds=seconds)
+        if tool in self._tools and self._tools[tool].side_effects:
+            self._log.save()
         return seen
 
     def _prompt(self, role: str) -> Prompt:

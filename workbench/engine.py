@@ -31,6 +31,7 @@ from workbench.events import (
 )
 from workbench.fork import ForkPoint, Origin
 from workbench.job import (
+    ASKED,
     Job,
     first_request,
     heard,
@@ -156,7 +157,7 @@ class Engine:
         """Whether `resume` has something to go on with, without a word of the person."""
         try:
             row = self.store.run(run_id)
-            if row.status == "paused":
+            if row.status == "paused" or not self.store.events(row.id, kinds=ASKED):
                 return False
             self._check_due(row, self._machine(row.machine))
         except WorkbenchError:
@@ -167,8 +168,8 @@ class Engine:
         """Stop a run: its connection closes, its model stops, its partial text stays. An ended run is left alone."""
         if run_id in self._logs:
             self._loop.call_soon_threadsafe(self._cancel, run_id)
-        elif self.store.run(run_id).status == "paused":
-            self.on_loop(self._end_paused(run_id))
+        elif (row := self.store.run(run_id)).status in ("paused", "interrupted"):
+            self.on_loop(self._end_paused(row.id))
 
     def delete(self, run_id: str) -> None:
         """Delete an ended run with its checkpoints. Raises InvalidRequest while it is in progress, RunNotFound."""
@@ -254,8 +255,20 @@ class Engine:
             raise InvalidRequest("The run has come to its end there: no step is due.", "Fork it at an earlier step.")
         fork.read_state(self._machine(request.machine), state)
         inherited = fork.inherited(events, point.at) if checkpoint_id else []
+        if not checkpoint_id:
+            state = self._edited_beginning(left, request, state, events)
         origin = Origin(run_id, relation, point.at, left, inherited, thread_id, checkpoint_id, state)
         return self._begin(request, session, origin)
+
+    def _edited_beginning(
+        self, left: RunRequest, request: RunRequest, state: dict[str, Any], events: Sequence[AnyEvent]
+    ) -> dict[str, Any]:
+        """What is edited in a fork's first state: the parent's own edits too, and all of it with the fork's prompts."""
+        machine, begun = self._machine(request.machine), next(e for e in events if isinstance(e, RunStarted))
+        edited = fork.read_state(machine, ({} if begun.inherited else begun.edited) | state)
+        before, after = self._first_state(machine, left), self._first_state(machine, request)
+        rebased = fork.rebased({**before, **edited}, before, after)
+        return fork.plain({name: rebased.get(name, value) for name, value in edited.items()})
 
     def _look(self, run_id: str, events: Sequence[AnyEvent], at: int) -> tuple[ForkPoint, str, str]:
         """A place between two steps, and the thread and id of the checkpoint that holds its state; empty before any."""
@@ -265,7 +278,8 @@ class Engine:
             due = tuple(edge.target for edge in graph_of(machine).edges if edge.source == "__start__")
             state = self._first_state(machine, request)
             begun = next(event for event in events if isinstance(event, RunStarted))
-            return ForkPoint(begun.seq, 0, (), due, fork.plain(state) | begun.edited), "", ""
+            edited = {} if begun.inherited else begun.edited
+            return ForkPoint(begun.seq, 0, (), due, fork.plain(state) | edited), "", ""
         checkpoint_id = last[-1].checkpoint_id
         thread_id, kept = self.on_loop(self._kept(machine, run_id, checkpoint_id))
         due, done = tuple(task.name for task in kept.tasks), tuple(event.node for event in last)
@@ -323,23 +337,28 @@ class Engine:
         return request.model_copy(update=changes)
 
     def _check_due(self, row: RunRow, machine: Machine) -> None:
-        """Raise InvalidRequest when the run has its end and no node is due any more."""
-        cut_off = row.status in ("interrupted", "running")
-        if not cut_off and not self.on_loop(self._is_due(row.id, machine)):
+        """Raise InvalidRequest when the run has its end and no node is due, StoreError when its state is gone."""
+        kept = self.on_loop(self._latest(row.id, machine))
+        if kept.metadata is None and self.store.events(row.id, kinds=("node_finished",)):
+            raise StoreError("The state at its last step is not kept any more.", "Run it again.")
+        cut_off = row.status in ("interrupted", "running") or kept.metadata is None
+        if not cut_off and not kept.tasks:
             raise InvalidRequest("This run has come to its end: there is no step to go on with.", "Run it again.")
 
     async def _end_paused(self, run_id: str) -> None:
+        """End a run that waits; one that does not is left alone."""
         events = self.store.events(run_id)
+        if RunView.of(events).paused is None:
+            return
         self.store.claim(run_id, events[-1].seq)
         log = RunLog(run_id, self.store.append, events)
         totals = RunView.of(log.events).totals.model_copy(update={"seconds": log.seconds()})
         log.emit(RunFinished, status="stopped", reason=STOPPED, totals=totals)
         log.save()
 
-    async def _is_due(self, run_id: str, machine: Machine) -> bool:
+    async def _latest(self, run_id: str, machine: Machine) -> StateSnapshot:
         graph = machine.build().compile(checkpointer=await self._checkpoints())
-        kept = await graph.aget_state({"configurable": {"thread_id": run_id}})
-        return kept.metadata is None or bool(kept.tasks)
+        return await graph.aget_state({"configurable": {"thread_id": run_id}})
 
     def _launch(self, job: Job) -> None:
         self._logs[job.log.run_id] = job.log
@@ -420,6 +439,8 @@ class Engine:
             log.save()
         except StoreError as error:
             logger.error("run %s could not be kept: %s %s", log.run_id, error.message, error.hint)
+            with contextlib.suppress(StoreError):  # nobody runs it any more: it can be resumed or deleted
+                self.store.release([log.run_id])
         self._tasks.pop(log.run_id, None)
         self._logs.pop(log.run_id, None)
 
@@ -455,7 +476,8 @@ class Engine:
             return
         _, kept = await self._kept(job.machine, origin.thread, origin.checkpoint_id)
         before, after = (self._first_state(job.machine, request) for request in (origin.request, job.request))
-        values = fork.rebased(kept.values, before, after) | fork.read_state(job.machine, origin.edited)
+        edited = fork.read_state(job.machine, origin.edited)
+        values = edited | fork.rebased({**kept.values, **edited}, before, after)
         saver = await self._checkpoints()
         await checkpoints.copy(saver, origin.thread, origin.checkpoint_id, job.log.run_id, values)
 

@@ -26,6 +26,9 @@ from workbench.events import (
 )
 from workbench.request import RunRequest
 
+# What is said when a run begins or goes on: a fork is told what holds for itself.
+OF_THE_RUN = frozenset({"logprobs_missing", "seed_not_promised", "prompts_changed", "model_changed"})
+
 
 @dataclass(frozen=True)
 class ForkPoint:
@@ -84,7 +87,9 @@ def inherited(events: Sequence[AnyEvent], at: int) -> list[AnyEvent]:
                 taken.append(event)
             case ToolCalled() | ToolAnswered() if event.tool_id in answered:
                 taken.append(event)
-            case Card() | Decision() | NodeFinished() | Warned():
+            case Card() | Decision() | NodeFinished():
+                taken.append(event)
+            case Warned() if event.code not in OF_THE_RUN:
                 taken.append(event)
     return taken
 

@@ -80,10 +80,12 @@ def heard(paused: Paused | None, reply: Reply | None) -> dict[str, Any]:
         return {}
     if paused is None:
         raise InvalidRequest("This run does not wait for you.", "Resume it without a reply.")
+    if reply.to not in (None, paused.seq):
+        raise InvalidRequest("This run waits for something else by now.", "Look at it again.")
     if reply.verb == "edit" and (reply.arguments is None if paused.tool else not reply.text.strip()):
         what = "the tool's arguments" if paused.tool else "the last message"
         raise InvalidRequest(f"Here {what} can be edited.", "Give that, or approve it as it is.")
-    return {"node": paused.node, **reply.model_dump()}
+    return {"node": paused.node, **reply.model_dump(exclude={"to"})}
 
 
 def roles_of(request: RunRequest) -> dict[str, prompts.Prompt]:
@@ -128,9 +130,11 @@ def say_resumed(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
     """The run goes on; what is not as it was when it began is said."""
     job.log.emit(Resumed, resumed_at=now(), **(job.resumed or {}))
     begun = next(event for event in job.log.events if isinstance(event, RunStarted))
-    if begun.prompts != digests:
+    told = {event.code for event in job.log.events if isinstance(event, Warned)}
+    if begun.prompts != digests and "prompts_changed" not in told:
         say(job.log, "prompts_changed", "The prompts have changed since this run began.")
-    if begun.model_digest and model.digest and begun.model_digest != model.digest:
+    changed = begun.model_digest and model.digest and begun.model_digest != model.digest
+    if changed and "model_changed" not in told:
         say(job.log, "model_changed", "The model behind this name has changed since this run began.")
 
 

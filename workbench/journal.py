@@ -1,6 +1,6 @@
 """What a step that was cut off had already done, read from the log: going on repeats and pays for nothing twice."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.events import (
@@ -41,7 +41,7 @@ class Journal:
         self._observations: list[tuple[ToolCalled, ToolAnswered]] = []
         self._said: list[Event] = []
         self._paused: Paused | None = None
-        self._replies: dict[Place, list[Resumed]] = {}
+        self._replies: dict[Place, list[tuple[Paused, Resumed]]] = {}
         for event in events:
             self._take(event)
 
@@ -70,17 +70,30 @@ class Journal:
                 return observed
         return None
 
-    def reply(self, place: Place) -> Resumed | None:
-        """What the person said when the node waited for them."""
-        replies = self._replies.get(place)
-        return replies.pop(0) if replies else None
+    def knows(self, place: Place, name: str, arguments: Mapping[str, Any]) -> bool:
+        """Whether it is on the log what the tool said to these arguments."""
+        calls = (call for call, _ in self._observations)
+        return any((call.node, call.step, call.name, call.arguments) == (*place, name, arguments) for call in calls)
 
-    def cut_off(self, place: Place, tool: str) -> int:
-        """How many calls of the tool the node began whose end is not on the log. Told once."""
-        begun = [key for key, call in self._tools.items() if (call.node, call.step, call.name) == (*place, tool)]
-        for tool_id in begun:
-            del self._tools[tool_id]
-        return len(begun)
+    def reply(self, place: Place, asked: str, about: Sequence[Any] | Mapping[str, Any]) -> Resumed | None:
+        """What the person said when the node was to ask a role or a tool `about` these messages or arguments.
+
+        Messages are known again by their number: the last one may have been edited meanwhile.
+        """
+        for number, (paused, reply) in enumerate(replies := self._replies.get(place, [])):
+            is_it = paused.arguments == about if paused.tool else len(paused.messages) == len(about)
+            if asked == (paused.tool or paused.role) and is_it:
+                del replies[number]
+                return reply
+        return None
+
+    def cut_off(self, place: Place, name: str, arguments: Mapping[str, Any]) -> bool:
+        """Whether the node began this very call of the tool and its end is not on the log. Told once for each."""
+        for key, call in self._tools.items():
+            if (call.node, call.step, call.name, call.arguments) == (*place, name, arguments):
+                del self._tools[key]
+                return True
+        return False
 
     def has(self, kind: type[Event], fields: Mapping[str, Any]) -> bool:
         """Whether such a card, decision, retry or warning is on the log already."""
@@ -113,5 +126,5 @@ class Journal:
     def _hear(self, event: Paused | Resumed) -> None:
         """What the person says belongs to the node that waited for it."""
         if isinstance(event, Resumed) and event.verb and self._paused is not None:
-            self._replies.setdefault((self._paused.node, self._paused.step), []).append(event)
+            self._replies.setdefault((self._paused.node, self._paused.step), []).append((self._paused, event))
         self._paused = event if isinstance(event, Paused) else None

@@ -38,7 +38,7 @@ class Reply(BaseModel):
     """What a person says to a run that waits for them.
 
     `text` is the new last message (edit), the answer (answer) or the word to the model (reject); `arguments` are the
-    tool's new ones (edit).
+    tool's new ones (edit). `to` is the sequence number of the pause that they saw.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +46,7 @@ class Reply(BaseModel):
     verb: Literal["approve", "edit", "answer", "reject"]
     text: str = ""
     arguments: dict[str, Any] | None = None
+    to: int | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "Reply":

@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from agents.contract import Observation
-from workbench.events import AnyEvent, NodeFinished, Paused, Resumed
+from workbench.events import AnyEvent, Paused, Resumed
 from workbench.journal import Journal, Place
 from workbench.request import RunRequest
 from workbench.tools.base import Tool
@@ -52,7 +52,7 @@ class Steering:
         if node not in self._nodes:
             return None
         reason, draft = CHOSEN, ""
-        while reply := self._journal.reply(place):
+        while reply := self._journal.reply(place, role, messages):
             wrong = wrong_with(reply.text) if reply.verb == "answer" else ""
             if not wrong:
                 return reply
@@ -61,22 +61,37 @@ class Steering:
             node=node, step=step, reason=reason, role=role, messages=messages, answer_schema=schema, draft=draft
         )
 
-    def before_tool(self, place: Place, name: str, arguments: dict[str, Any]) -> Resumed | None:
-        """What the person says to a tool call; None where they are not asked. Raises PauseRequested."""
-        reply = None
-        for reason in self._reasons(place, name):
-            reply = self._journal.reply(place)
-            if reply is None:
-                raise PauseRequested(node=place[0], step=place[1], reason=reason, tool=name, arguments=arguments)
-        return reply
+    def before_tool(
+        self, place: Place, name: str, arguments: dict[str, Any]
+    ) -> tuple[dict[str, Any], Observation | None]:
+        """The arguments as the person wants them, and what they gave in the tool's place, if they did.
 
-    def _reasons(self, place: Place, name: str) -> list[str]:
-        """Why they are asked before the tool is called, once for each."""
-        tool = self._tools.get(name)
-        cut_off = self._journal.cut_off(place, name) if tool and tool.side_effects else 0
+        Raises PauseRequested until they have said what is to be done.
+        """
+        tool, given = self._tools.get(name), None
         if place[0] in self._nodes or name in self._approve:
-            return [CHOSEN] + [CUT_OFF] * cut_off
-        return [NEEDS_APPROVAL] * bool(tool and tool.needs_approval) + [CUT_OFF] * cut_off
+            arguments, given = self._ask(place, name, arguments, CHOSEN)
+        elif tool is not None and tool.needs_approval:
+            arguments, given = self._ask(place, name, arguments, NEEDS_APPROVAL)
+        while (
+            given is None
+            and tool is not None
+            and tool.side_effects
+            and not self._journal.knows(place, name, arguments)
+            and self._journal.cut_off(place, name, arguments)
+        ):
+            arguments, given = self._ask(place, name, arguments, CUT_OFF)
+        return arguments, given
+
+    def _ask(
+        self, place: Place, name: str, arguments: dict[str, Any], reason: str
+    ) -> tuple[dict[str, Any], Observation | None]:
+        reply = self._journal.reply(place, name, arguments)
+        if reply is None:
+            raise PauseRequested(node=place[0], step=place[1], reason=reason, tool=name, arguments=arguments)
+        if reply.verb == "edit" and reply.arguments is not None:
+            return reply.arguments, None
+        return arguments, observed(reply)
 
 
 def steered(messages: Sequence[BaseMessage], reply: Resumed) -> list[BaseMessage]:
@@ -89,7 +104,7 @@ def steered(messages: Sequence[BaseMessage], reply: Resumed) -> list[BaseMessage
     return list(messages)
 
 
-def observed(reply: Resumed | None) -> Observation | None:
+def observed(reply: Resumed) -> Observation | None:
     """What the machine is told when the person took the tool's place or did not let it be called; None otherwise."""
     match reply:
         case Resumed(verb="reject"):
@@ -105,17 +120,17 @@ def remark(arguments: Mapping[str, Any]) -> str:
 
 
 def last_edit(events: Iterable[AnyEvent]) -> tuple[str, str] | None:
-    """The text of the last message and what the person made of it, as long as the node that it is for has not ended."""
+    """The text of the last message and what the person made of it, if that is how the run goes on now."""
     paused: Paused | None = None
     edit: tuple[str, str] | None = None
     for event in events:
         match event:
             case Paused():
                 paused = event
-            case Resumed(verb="edit") if paused is not None and paused.messages and event.text:
-                edit = str(paused.messages[-1]["content"]), event.text
-            case NodeFinished():
-                edit = None
+            case Resumed():
+                is_edit = event.verb == "edit" and bool(event.text) and paused is not None and bool(paused.messages)
+                edit = (str(paused.messages[-1].get("content", "")), event.text) if is_edit and paused else None
+                paused = None
     return edit
 
 
@@ -127,6 +142,8 @@ def edited(values: Mapping[str, Any], edit: tuple[str, str]) -> dict[str, Any]:
     """
     before, after = edit
     found: dict[str, Any] = {}
+    if not before.strip():
+        return found  # an empty text is in many places
     for name, value in values.items():
         if value == before:
             found[name] = after

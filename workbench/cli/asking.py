@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from workbench.cli.flags import (
 from workbench.cli.output import EPILOGUE, EXIT_CODES, FAILED, INTERRUPTED, table
 from workbench.compare import NEEDED, compare
 from workbench.errors import InvalidRequest
-from workbench.events import AnyEvent, NodeFinished, RunFinished, RunView, to_json
+from workbench.events import AnyEvent, NodeFinished, NodeStarted, RunFinished, RunView, to_json
 from workbench.settings import Settings
 from workbench.terminal import Transcript, harmless, how_to_go_on
 
@@ -89,7 +89,7 @@ def resume_run(arguments: argparse.Namespace, settings: Settings) -> int:
         run_id = engine.store.run(arguments.id).id
         events = engine.store.events(run_id)
         paused = RunView.of(events).paused
-        reply = read_reply(arguments, for_tool=paused is not None and bool(paused.tool))
+        reply = read_reply(arguments, paused)
         if paused is not None and reply is None:
             raise InvalidRequest("This run waits for you.", how_to_go_on(RunView.of(events)))
         engine.resume(run_id, read_limits(arguments, last_request(events).limits), reply)
@@ -104,23 +104,35 @@ def list_steps(arguments: argparse.Namespace, settings: Settings) -> int:
             point = engine.fork_point(run_id, arguments.at)
             print(json.dumps(point.state, indent=2))
             return 0
-        ends = [event.seq for event in engine.store.events(run_id) if isinstance(event, NodeFinished)]
-        points = {point.at: point for point in (engine.fork_point(run_id, at) for at in (0, *ends))}
+        places = fork_places(engine.store.events(run_id))
     rows = [
-        [str(at), str(point.step), ", ".join(point.done) or "(start)", ", ".join(point.due) or "(end)"]
-        for at, point in points.items()
+        [str(at), str(step), ", ".join(done) or "(start)", ", ".join(due) or "(end)"] for at, step, done, due in places
     ]
     table(["SEQ", "STEP", "AFTER", "NEXT"], rows)
     return 0
 
 
+def fork_places(events: Sequence[AnyEvent]) -> list[tuple[int, int, list[str], list[str]]]:
+    """Where a run can be forked: place in the log, step, the nodes that ended there and those that began next."""
+    done: dict[int, list[str]] = {0: []}
+    began: dict[int, list[str]] = {}
+    at = {0: 0}
+    for event in events:
+        if isinstance(event, NodeStarted) and event.attempt == 1:
+            began.setdefault(event.step, []).append(event.node)
+        elif isinstance(event, NodeFinished) and event.checkpoint_id:
+            done.setdefault(event.step, []).append(event.node)
+            at[event.step] = event.seq
+    return [(at[step], step, nodes, began.get(step + 1, [])) for step, nodes in done.items()]
+
+
 def fork_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Fork a run and follow the fork to its end."""
-    from workbench.job import first_request
+    from workbench.job import last_request
 
     with _engine(settings) as engine:
         run_id = engine.store.run(arguments.id).id
-        request = changed_request(arguments, first_request(engine.store.events(run_id)))
+        request = changed_request(arguments, last_request(engine.store.events(run_id)))
         child = engine.fork(run_id, arguments.at, request, read_state(arguments.set))
         return _watch(engine, child, arguments.json)
 
@@ -139,12 +151,12 @@ def run_again(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def follow_up(arguments: argparse.Namespace, settings: Settings) -> int:
     """Ask in the thread of a run and follow the new run to its end."""
-    from workbench.job import first_request
+    from workbench.job import last_request
 
     with _engine(settings) as engine:
         run_id = engine.store.run(arguments.id).id
         question = standard_input() if arguments.question == "-" else arguments.question
-        request = changed_request(arguments, first_request(engine.store.events(run_id)), question)
+        request = changed_request(arguments, last_request(engine.store.events(run_id)), question)
         return _watch(engine, engine.follow_up(run_id, request), arguments.json)
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from agents import catalogue
 from workbench.backends import registry
 from workbench.errors import InvalidRequest
+from workbench.events import Paused
 from workbench.request import Limits, ModelSettings, Reply, RunRequest
 from workbench.settings import Settings
 
@@ -58,7 +59,7 @@ def reply_flags(command: argparse.ArgumentParser) -> None:
     ways.add_argument("--reject", metavar="WORD", help="do not let it, with a word to the model")
 
 
-def read_reply(arguments: argparse.Namespace, for_tool: bool) -> Reply | None:
+def read_reply(arguments: argparse.Namespace, paused: Paused | None) -> Reply | None:
     """What the command line says to a run that waits; None when it says nothing. Raises InvalidRequest."""
     given = {"approve": arguments.approve or None} | {
         verb: getattr(arguments, verb) for verb in ("edit", "answer", "reject")
@@ -67,8 +68,10 @@ def read_reply(arguments: argparse.Namespace, for_tool: bool) -> Reply | None:
     if not verb:
         return None
     said: dict[str, Any] = {"text": standard_input() if text == "-" else text} if text is not True else {}
-    if verb == "edit" and for_tool:
-        said = {"arguments": read_json("--edit", said["text"])}
+    if paused is not None:
+        said["to"] = paused.seq
+    if verb == "edit" and paused is not None and paused.tool:
+        said = {"arguments": read_json("--edit", said["text"]), "to": paused.seq}
     try:
         return Reply.model_validate({"verb": verb, **said})
     except ValidationError as error:

@@ -17,7 +17,7 @@ from workbench.events import to_json
 from workbench.settings import Settings
 from workbench.store import checkpoints
 from workbench.store.runs import STATUSES, RunRow, RunStore
-from workbench.terminal import Transcript, harmless
+from workbench.terminal import Transcript, harmless, how_to_go_on
 
 DIFFERENT = 1
 DIFF_EPILOGUE = "Exit codes: 0 no difference, 1 they differ, 2 usage, 3 the log failed or there is no such run."
@@ -104,7 +104,9 @@ def show_run(arguments: argparse.Namespace, settings: Settings) -> int:
     ending = transcript.view.finished
     if ending is not None and ending.error is not None:
         print(harmless(f"\n{ending.error.message}\n{ending.error.hint}".rstrip()))
-    if row.status == "interrupted":
+    if ways := how_to_go_on(transcript.view):
+        print(f"\n{ways}")
+    elif row.status == "interrupted":
         print(f"\nThe program ended before this run did. To go on: python -m workbench runs resume {row.id}")
     return 0
 

@@ -33,7 +33,9 @@ from workbench.store.tables import runs as runs_table
 
 RowStatus = Literal["running", "paused", "answered", "stopped", "limit", "failed", "interrupted"]
 STATUSES: tuple[RowStatus, ...] = ("running", "paused", "answered", "stopped", "limit", "failed", "interrupted")
-DURABLE = NodeFinished | RunFinished | Resumed | Paused  # on the disk when `append` returns, even if the power fails
+DURABLE = (
+    NodeFinished | RunFinished | Resumed | Paused | ToolCalled
+)  # on the disk when `append` returns, even if the power fails
 
 KEPT = 20_000  # characters of question and answer in a run's row; the log has them whole
 SHORTEST_PREFIX = 4

@@ -11,6 +11,7 @@ from agents import catalogue
 from agents.contract import Machine
 from workbench import prompts
 from workbench.backends.registry import BACKENDS
+from workbench.errors import WorkbenchError
 from workbench.events import AnyEvent, Card, NodeFinished, ToolCalled
 from workbench.fork import ForkPoint
 from workbench.job import last_request
@@ -63,6 +64,7 @@ def open_(run_id: str) -> None:
         if len(found) > 1 and not engine.fork_point(run_id, found[-1].at).due:
             found = found[:-1]  # nothing comes after it that could come otherwise
         session.put(session.FORK, Opened(run_id, request, tuple(found)))
+        session.put(session.FORK_OPENINGS, session.recall(session.FORK_OPENINGS, 0) + 1)
         _fill(request, found[-1].at)
 
 
@@ -111,8 +113,12 @@ def start() -> None:
 
 @st.dialog("Fork this run", width="medium", on_dismiss=close)
 def _dialog(opened: Opened) -> None:
-    machine = catalogue.load(opened.request.machine)
-    point = session.engine().fork_point(opened.run_id, _choose_place(opened))
+    machine, at = catalogue.load(opened.request.machine), _choose_place(opened)
+    try:
+        point = session.engine().fork_point(opened.run_id, at)
+    except WorkbenchError as error:
+        st.error(frame.sentences(error.message, error.hint))
+        return
     _say_place(point)
     state, model, options, words = st.tabs(["State", "Model", "Options", "Prompts"])
     with state:
@@ -296,7 +302,8 @@ def _changed_prompts(machine: Machine) -> dict[str, str]:
 
 
 def _state_prefix(run_id: str, point: ForkPoint) -> str:
-    return f"fork-state-{run_id}-{point.at}"
+    """Each opening has keys of its own: what was given up in one dialog is not in the next."""
+    return f"fork-state-{session.recall(session.FORK_OPENINGS, 0)}-{run_id}-{point.at}"
 
 
 def _prompt_key(role: str) -> str:

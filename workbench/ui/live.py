@@ -250,7 +250,11 @@ def stored(store: RunStore, run_id: str) -> Iterator[list[AnyEvent]]:
 
 def ended(store: RunStore, row: RunRow) -> Iterator[list[AnyEvent]]:
     """The log of a run that is over or waits. An interrupted one gets the end that its log lacks, so that it shows."""
-    events = settled(store, row.id)
+    yield with_end(row, settled(store, row.id))
+
+
+def with_end(row: RunRow, events: list[AnyEvent]) -> list[AnyEvent]:
+    """A log that is not in progress, with an end where it lacks one."""
     if not events or not isinstance(events[-1], RunFinished | Paused):
         error = ErrorInfo(
             code="interrupted",
@@ -268,7 +272,7 @@ def ended(store: RunStore, row: RunRow) -> Iterator[list[AnyEvent]]:
                 totals=view.totals,
             )
         )
-    yield events
+    return events
 
 
 def settled(store: RunStore, run_id: str) -> list[AnyEvent]:

@@ -9,7 +9,7 @@ import streamlit as st
 from workbench.events import Paused
 from workbench.request import Reply
 from workbench.steering import CHOSEN
-from workbench.ui import forms, frame, schema_form, session
+from workbench.ui import forms, frame, panel, schema_form, session
 from workbench.ui.fields import label
 from workbench.ui.markdown import escape
 
@@ -39,7 +39,7 @@ def reply(run_id: str, paused: Paused, verb: Verb) -> None:
     """Tell the run what the form says. A mistake is said in the form, which keeps what was written."""
     with forms.explained():
         said = read(paused, verb, _prefix(run_id, paused))
-        session.engine().resume(run_id, reply=said, session=session.identity())
+        session.engine().resume(run_id, panel.limits(), said, session=session.identity())
         session.open_run(run_id)
 
 
@@ -48,15 +48,15 @@ def read(paused: Paused, verb: Verb, prefix: str) -> Reply:
     held = session.recall(f"{prefix}-{verb}", "")
     match verb:
         case "edit" if paused.tool:
-            return Reply(verb=verb, arguments=schema_form.read(_arguments(paused, prefix)))
+            return Reply(verb=verb, arguments=schema_form.read(_arguments(paused, prefix)), to=paused.seq)
         case "edit" if not held.strip():
-            return Reply(verb=verb)
+            return Reply(verb=verb, to=paused.seq)
         case "answer" if paused.answer_schema:
             given = schema_form.read(_answers(paused, prefix))
-            return Reply(verb=verb, text=json.dumps(given, ensure_ascii=False) if given else "")
+            return Reply(verb=verb, text=json.dumps(given, ensure_ascii=False) if given else "", to=paused.seq)
         case "approve":
-            return Reply(verb=verb)
-    return Reply(verb=verb, text=held)
+            return Reply(verb=verb, to=paused.seq)
+    return Reply(verb=verb, text=held, to=paused.seq)
 
 
 def _head(paused: Paused) -> str:
