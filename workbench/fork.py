@@ -129,18 +129,31 @@ def read_state(machine: Machine, state: Mapping[str, Any]) -> dict[str, Any]:
 def rebased(values: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """What changes in a state whose run would have begun with `after` instead of `before`: other prompts, for example.
 
-    A list that still begins as the run began gets the new beginning; any other value is replaced where it is untouched.
+    A list that still begins as the run began gets the new beginning, or of one as long those items that are untouched;
+    any other value is replaced where it is untouched.
     """
     changed: dict[str, Any] = {}
     for name, old in before.items():
         new, now = after.get(name), values.get(name)
         if name not in after or _plain(new) == _plain(old):
             continue
-        if isinstance(old, list) and isinstance(now, list) and _plain(now[: len(old)]) == _plain(old):
-            changed[name] = [*after[name], *now[len(old) :]]
+        if isinstance(old, list) and isinstance(now, list):
+            changed[name] = _rebased_list(now, old, after[name])
         elif _plain(now) == _plain(old):
             changed[name] = new
-    return changed
+    return {name: value for name, value in changed.items() if _plain(value) != _plain(values.get(name))}
+
+
+def _rebased_list(now: list[Any], old: list[Any], new: list[Any]) -> list[Any]:
+    begun, rest = now[: len(old)], now[len(old) :]
+    if _plain(begun) == _plain(old):
+        return [*new, *rest]
+    if len(new) != len(old):
+        return now
+    kept = [
+        theirs if _plain(item) == _plain(ours) else item for item, ours, theirs in zip(begun, old, new, strict=False)
+    ]
+    return [*kept, *rest]
 
 
 def _plain(value: Any) -> Any:

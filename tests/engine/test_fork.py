@@ -20,11 +20,13 @@ from workbench.events import (
     Resumed,
     RunStarted,
     RunView,
+    Warned,
 )
-from workbench.fork import read_state, rebased
+from workbench.fork import inherited, read_state, rebased
 from workbench.job import first_request
 from workbench.request import Limits, ModelSettings, Reply, RunRequest
 from workbench.settings import Settings
+from workbench.store.checkpoints import forget
 
 STEPS = [step("Read", "one"), step("Count", "two"), step("Check", "three", "final_answer"), "Four."]
 OTHER = [step("Weigh", "2b"), step("Decide", "3b", "final_answer"), "Five."]
@@ -169,6 +171,59 @@ def test_another_prompt_holds_for_what_was_said_before_the_fork_too(settings: Se
     assert told(events, 1)[0] == "Think in verse." and told(events, 1)[1:] == told(before, 1)[1:]
     begun = next(event for event in before if isinstance(event, RunStarted))
     assert {role for role in begun.prompts if begun.prompts[role] != view.started.prompts[role]} == {"system"}
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_an_edited_conversation_begins_with_the_forks_prompt_too(settings: Settings, step: int):
+    """The edit is of the last message; the system message is the new one."""
+    with scripted_engine(settings, [*STEPS, *(STEPS if step == 0 else OTHER)]) as engine:
+        parent = engine.submit(request("stepwise"))
+        ended(engine, parent)
+        at = end_of(engine, parent, "think") if step else 0
+        messages = engine.fork_point(parent, at).state["messages"]
+        changed = request_of(engine, parent).model_copy(update={"prompts": {"system": "Think in verse."}})
+        edited = [*messages[:-1], {"role": "assistant", "content": "EDITED"}]
+        child = engine.fork(parent, at, changed, {"messages": edited})
+        assert ended(engine, child).status == "answered"
+        said = told(engine.store.events(child), step)
+    assert said[0] == "Think in verse." and said[-1] == "EDITED" and len(said) == len(messages)
+
+
+def test_a_fork_of_a_beginning_that_was_edited_begins_as_it_is_shown(settings: Settings):
+    """What a fork in the middle was edited to is not at its beginning."""
+    with scripted_engine(settings, [*DRAFTS, *DRAFTS, *DRAFTS, *DRAFTS[2:]]) as engine:
+        parent = engine.submit(request("reflection"))
+        ended(engine, parent)
+        asked = request_of(engine, parent)
+        child = engine.fork(parent, 0, asked, {"messages": [{"role": "user", "content": "EDITED"}]})
+        ended(engine, child)
+        assert engine.fork_point(child, 0).state["messages"] == [{"role": "user", "content": "EDITED"}]
+        grandchild = engine.fork(child, 0, asked)
+        ended(engine, grandchild)
+        assert told(engine.store.events(grandchild), 0)[-1] == "EDITED"
+        later = engine.fork(parent, end_of(engine, parent, "critique"), asked, {"rounds": 0, "previous": "x"})
+        ended(engine, later)
+        assert engine.fork_point(later, 0).state["previous"] == ""
+
+
+def test_a_run_whose_checkpoints_are_gone_cannot_be_resumed_and_says_so(settings: Settings):
+    """Beginning anew in the same log would pay for everything twice."""
+    broken = {"text": "", "error": "authentication_failed"}
+    with scripted_engine(settings, [DRAFTS[0], broken]) as engine:
+        run_id = engine.submit(request("reflection"))
+        assert ended(engine, run_id).status == "failed"
+        forget(settings.home, run_id)
+        assert not engine.can_resume(run_id)
+        with pytest.raises(StoreError, match="not kept any more"):
+            engine.resume(run_id)
+
+
+def test_a_fork_does_not_inherit_what_was_said_of_its_parent(settings: Settings):
+    """Here, that the prompts had changed since that began."""
+    kinds = [
+        Warned(run_id="a", seq=n, at=0, code=code, message="x") for n, code in enumerate(("model_changed", "other"))
+    ]
+    assert [event.code for event in inherited(kinds, 9) if isinstance(event, Warned)] == ["other"]
 
 
 def test_a_run_in_progress_can_be_forked(settings: Settings):

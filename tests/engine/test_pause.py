@@ -235,6 +235,65 @@ def test_a_tool_with_side_effects_is_never_called_twice_without_asking(
     caplog.clear()
 
 
+def test_a_call_with_side_effects_is_on_the_disk_before_it_is_made(settings: Settings, post: Post, monkeypatch):
+    """Else nobody would know of it when the power fails in its middle."""
+    seen: list[str] = []
+
+    async def run(tool: Post, arguments: Any) -> str:
+        (row,) = engine.store.runs()
+        seen.extend(event.kind for event in engine.store.events(row.id))
+        return "sent"
+
+    monkeypatch.setattr(Post, "run", run)
+    with scripted_engine(settings, [action("clock", "hello"), action("finish", "done")]) as engine:
+        assert until_it_rests(engine, engine.submit(request("react"))).status == "answered"
+    assert seen[-1] == "tool_called"
+
+
+def test_edited_arguments_stay_edited_when_their_call_is_cut_off(settings: Settings, post: Post, caplog):
+    """The question after it shows them, and approving calls with them."""
+    with scripted_engine(settings, [action("clock", "hello"), action("finish", "done")]) as engine:
+        run_id = engine.submit(waiting("react", "act"))
+        until_it_rests(engine, run_id)
+        assert reply(engine, run_id, "edit", arguments={"text": "EDITED"}).status == "failed"
+        post.fails = False
+        engine.resume(run_id)
+        view = until_it_rests(engine, run_id)
+        assert view.paused is not None and view.paused.arguments == {"text": "EDITED"}
+        view = reply(engine, run_id, "approve")
+    assert view.status == "answered" and post.sent == ["EDITED", "EDITED"]
+    caplog.clear()
+
+
+def test_a_reply_to_a_question_that_was_answered_meanwhile_is_refused(settings: Settings):
+    """Two tabs: what was written for the first question must not answer the second."""
+    with scripted_engine(settings, DRAFTS) as engine:
+        run_id = engine.submit(waiting("reflection", "generate", "critique"))
+        first = until_it_rests(engine, run_id).paused
+        assert first is not None
+        assert reply(engine, run_id, "approve").status == "paused"
+        with pytest.raises(InvalidRequest, match="waits for something else by now"):
+            engine.resume(run_id, reply=Reply(verb="approve", to=first.seq))
+        assert engine.store.run(run_id).status == "paused"
+
+
+def test_an_edit_is_made_once_though_the_step_fails_after_it(settings: Settings):
+    """The critique before it says the same, and stays as it was."""
+    same, broken = verdict("revise", 4, "Too short."), {"text": "", "error": "authentication_failed"}
+    answers = [DRAFTS[0], same, DRAFTS[2], same, broken, "A third draft.", verdict("accept", 9)]
+    with scripted_engine(settings, answers) as engine:
+        run_id = engine.submit(waiting("reflection", "generate"))
+        until_it_rests(engine, run_id)
+        reply(engine, run_id, "approve")
+        reply(engine, run_id, "approve")
+        assert reply(engine, run_id, "edit", "Rhyme.").status == "failed"
+        engine.resume(run_id)
+        view = until_it_rests(engine, run_id)
+    assert view.status == "answered"
+    contents = sent(view, -1)
+    assert contents.count("Rhyme.") == 1 and sum("Too short." in text for text in contents) == 1
+
+
 def test_a_reply_is_not_asked_for_again_when_the_step_fails_after_it(settings: Settings):
     """The model's server fails after the approval; going on needs no second one."""
     broken = {"text": "", "error": "authentication_failed"}
@@ -258,6 +317,19 @@ def test_a_paused_run_can_be_stopped_and_asks_again_when_it_is_resumed(settings:
         engine.resume(run_id)
         assert until_it_rests(engine, run_id).status == "paused"
         assert reply(engine, run_id, "approve").status == "answered"
+
+
+def test_a_run_that_waits_is_stopped_once(settings: Settings):
+    """Also when its reply was lost with the app, and when Stop is pressed in several tabs."""
+    with scripted_engine(settings, DRAFTS[:1]) as engine:
+        run_id = engine.submit(waiting("reflection", "critique"))
+        until_it_rests(engine, run_id)
+        engine.store.claim(run_id)
+        engine.store.release([run_id])
+        for _ in range(3):
+            engine.stop(run_id)
+        ends = [event for event in engine.store.events(run_id) if isinstance(event, RunFinished)]
+    assert [end.status for end in ends] == ["stopped"]
 
 
 def test_a_reply_that_was_lost_with_the_app_is_asked_for_again(settings: Settings):
