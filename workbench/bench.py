@@ -5,7 +5,8 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -57,7 +58,7 @@ from workbench.prompts import Prompt
 from workbench.request import RunRequest
 from workbench.retry import wait_before_retry
 from workbench.slots import Slots
-from workbench.steering import Steering, remark, steered
+from workbench.steering import PauseRequested, Steering, remark, steered
 from workbench.tools import registry
 from workbench.tools.base import Tool
 
@@ -98,6 +99,9 @@ class RunBench(Bench):
         self._session = session
         self._steering = Steering(request, tools, journal)
         self._ids = itertools.count(1 + _last_id(before))
+        self._in_flight = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
     @property
     def options(self) -> Any:
@@ -118,7 +122,8 @@ class RunBench(Bench):
         limit = max_tokens or self._settings.max_tokens
         specs = tuple(registry.spec(self._tools[name]) for name in tools)
         json_schema = schema.model_json_schema() if schema else None
-        messages, given = self._steered(role, messages, schema)
+        async with self._letting_calls_end():
+            messages, given = self._steered(role, messages, schema)
         if given is not None:
             return given
 
@@ -138,7 +143,8 @@ class RunBench(Bench):
         shown = {"input": arguments} if isinstance(arguments, str) else arguments
         if isinstance(arguments, str) and tool in self._tools:
             shown = registry.arguments_from_text(self._tools[tool], arguments)
-        wanted, given = self._steering.before_tool(_where(), tool, shown)
+        async with self._letting_calls_end():
+            wanted, given = self._steering.before_tool(_where(), tool, shown)
         if known := self._journal.observation(_where(), tool, wanted):
             seen = Observation(text=known.result, error=known.error)
         else:
@@ -246,7 +252,8 @@ class RunBench(Bench):
         self._log.emit(ToolCalled, arguments=arguments, by_person=given is not None, **place)
         if tool in self._tools and self._tools[tool].side_effects:
             self._log.save()  # what it does cannot be undone: that it was called is on the disk first
-        seen = given or await self._observe(tool, arguments)
+        with self._under_way():
+            seen = given or await self._observe(tool, arguments)
         seconds = round(time.perf_counter() - began, 4)
         self._log.emit(ToolAnswered, tool_id=tool_id, result=seen.text, error=seen.error, seconds=seconds)
         if tool in self._tools and self._tools[tool].side_effects:
@@ -338,12 +345,34 @@ class RunBench(Bench):
         )
         self.totals = self.totals.model_copy(update={"calls": self.totals.calls + 1})
         try:
-            async with self._slots.take(lambda place: self._say_place(call_id, place), self._session):
-                part = await self._stream(call_id, request, estimate)
+            with self._under_way():
+                async with self._slots.take(lambda place: self._say_place(call_id, place), self._session):
+                    part = await self._stream(call_id, request, estimate)
         except WorkbenchError as error:
             self._log.emit(CallFailed, call_id=call_id, error=error_info(error))
             raise
         return self._take_answer(call_id, part, request.json_schema is not None)
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        """In here something is paid for that a pause of another call must not cut off."""
+        self._in_flight += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._quiet.set()
+
+    @asynccontextmanager
+    async def _letting_calls_end(self) -> AsyncIterator[None]:
+        """A pause ends the run's task: what is under way beside it comes to its end and onto the log first."""
+        try:
+            yield
+        except PauseRequested:
+            await self._quiet.wait()
+            raise
 
     def _say_place(self, call_id: str, place: int) -> None:
         self._log.emit(Queued, call_id=call_id, position=place)

@@ -1,11 +1,13 @@
 """A run that waits for the person: what they see, what becomes of each reply, and that nothing is lost meanwhile."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel
 
 from tests.runs import action, finish, request, scripted_engine, step, verdict
@@ -233,6 +235,27 @@ def test_a_tool_with_side_effects_is_never_called_twice_without_asking(
         view = reply(engine, run_id, verb, text)
     assert view.status == "answered" and len(post.sent) == letters
     caplog.clear()
+
+
+def test_a_pause_cuts_nothing_off_that_runs_beside_it(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    """A node that asks three times at once: each call waits for the person, none is made twice."""
+
+    async def ask_thrice(state: Any, runtime: Any) -> dict[str, Any]:
+        asked = (runtime.context.ask("generator", [HumanMessage(f"q{number}")]) for number in range(3))
+        answers = await asyncio.gather(*asked)
+        return {"messages": [AIMessage(answers[0].text)], "answer": " ".join(answer.text for answer in answers)}
+
+    monkeypatch.setattr("agents.reflection.generate", ask_thrice)
+    words = [f"answer {number} in a few more words" for number in range(3)]
+    with scripted_engine(settings, [*words, verdict("accept", 9)], speed=40) as engine:
+        run_id = engine.submit(waiting("reflection", "generate"))
+        seen = []
+        while (view := until_it_rests(engine, run_id)).paused is not None:
+            seen.append(view.paused.messages[-1]["content"])
+            engine.resume(run_id, reply=Reply(verb="approve"))
+    assert seen == ["q0", "q1", "q2"]
+    assert view.status == "answered" and view.totals.calls == 4
+    assert view.finished is not None and view.finished.answer == " ".join(words)
 
 
 def test_a_call_with_side_effects_is_on_the_disk_before_it_is_made(settings: Settings, post: Post, monkeypatch):
