@@ -156,6 +156,7 @@ def test_a_fork_leaves_after_a_step_with_another_draft(tab: Tab, essay: str):
     dialog = fork_dialog(page)
     leave_after(page, dialog, "1 · Draft 1")
     dialog.get_by_text("Next comes critique.").wait_for()
+    expect(dialog.get_by_role("textbox", name="Message 3")).to_have_count(0)  # the later step's are gone
     dialog.get_by_role("textbox", name="Message 2").fill("My own draft about the lamplighter.")
     dialog.get_by_role("button", name="Start the fork").click()
     dialog.wait_for(state="detached")

@@ -302,8 +302,7 @@ class EmbeddedBackend:
         In the other slot all of it would be read anew.
         """
         while time.monotonic() < self._broken_off + SETTLE_SECONDS:
-            slots = (await process.client.get("/slots")).json()
-            if sum(slot["is_processing"] for slot in slots) < self._running:
+            if await _busy(process) < self._running:
                 return
             await asyncio.sleep(SETTLE_POLL_SECONDS)
 
@@ -332,6 +331,15 @@ async def _stream(process: LlamaProcess, body: dict[str, Any], load_seconds: flo
             yield collector.answer(load_seconds)
         except wire.UNFIT:
             raise StreamBroken("The engine sent something that does not fit its protocol.", "Run it again.") from None
+
+
+async def _busy(process: LlamaProcess) -> int:
+    """How many slots have a call; 0 where the engine does not tell: nobody is to wait for that."""
+    try:
+        slots = (await process.client.get("/slots")).json()
+        return sum(slot["is_processing"] for slot in slots)
+    except (httpx.HTTPError, ValueError, TypeError, KeyError):
+        return 0
 
 
 async def _count(process: LlamaProcess, request: ChatRequest) -> int:
