@@ -286,8 +286,6 @@ def _finish(engine: Engine, run_id: str) -> None:
     for _ in engine.follow(run_id):
         if time.monotonic() > deadline:
             raise TimeoutError(run_id)
-    while engine.is_live(run_id):
-        time.sleep(0.005)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -178,7 +178,7 @@ def follow(row: RunRow, places: Places) -> RunView:
         draw_steering(row.id, places, "running")
         screen.clock = live.wall_clock
         resting = forking.is_open(row.id)
-        screen.follow(islice(engine.follow(row.id), 1) if resting else live.until_kept(engine, row.id))
+        screen.follow(islice(engine.follow(row.id, patience=live.PATIENCE), 1 if resting else None))
     elif row.status == "running":
         screen.clock = live.wall_clock
         screen.follow(live.stored(engine.store, row.id))

@@ -36,6 +36,11 @@ def finish(engine: Engine, run_id: str) -> tuple[list[AnyEvent], RunView]:
     return events, RunView.of(events)
 
 
+def at_rest(engine: Engine, run_id: str) -> RunView:
+    """The run's fold once it has ended or waits, on disk."""
+    return finish(engine, run_id)[1]
+
+
 def run(settings: Settings, machine: str, answers: Sequence[Any], **options: Any) -> tuple[list[AnyEvent], RunView]:
     """A whole run of a machine on scripted answers."""
     with scripted_engine(settings, answers) as engine:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -123,11 +124,12 @@ class RunBench(Bench):
         specs = tuple(registry.spec(self._tools[name]) for name in tools)
         json_schema = schema.model_json_schema() if schema else None
         async with self._letting_calls_end():
-            messages, given = self._steered(role, messages, schema)
+            messages, given = self._steered(role, messages, schema, json_schema)
         if given is not None:
             return given
 
         async def once(turns: Sequence[BaseMessage], tokens: int) -> Answer:
+            @cache
             def version(left_out: int) -> ChatRequest:
                 told = with_history(turns, self._request.history[left_out:])
                 return self._chat_request(told, tokens, tuple(stop), json_schema, specs)
@@ -214,18 +216,21 @@ class RunBench(Bench):
         )
 
     def _steered(
-        self, role: str, messages: Sequence[BaseMessage], schema: type[BaseModel] | None
+        self,
+        role: str,
+        messages: Sequence[BaseMessage],
+        schema: type[BaseModel] | None,
+        json_schema: dict[str, Any] | None,
     ) -> tuple[Sequence[BaseMessage], Answer | None]:
         """What the person makes of a call that waits for them: other messages, or an answer of their own."""
+        if not self._steering.is_chosen(_where()):
+            return messages, None
 
         def read(text: str) -> tuple[BaseModel | None, str]:
             return structured.read(Answer(call_id="", text=text), schema) if schema else (None, "")
 
         sent = wire(to_message(message) for message in messages)
-        wanted = schema.model_json_schema() if schema else None
-        reply = self._steering.before_call(_where(), role, sent, wanted, lambda text: read(text)[1])
-        if reply is None:
-            return messages, None
+        reply = self._steering.before_call(_where(), role, sent, json_schema, lambda text: read(text)[1])
         if reply.verb != "answer":
             return steered(messages, reply), None
         given = self._given(role, sent, reply.text, schema is not None)
@@ -250,13 +255,14 @@ class RunBench(Bench):
         (node, step), tool_id, began = _where(), f"t{next(self._ids)}", time.perf_counter()
         place = {"tool_id": tool_id, "node": node, "step": step, "name": tool}
         self._log.emit(ToolCalled, arguments=arguments, by_person=given is not None, **place)
-        if tool in self._tools and self._tools[tool].side_effects:
+        has_effects = tool in self._tools and self._tools[tool].side_effects
+        if has_effects:
             self._log.save()  # what it does cannot be undone: that it was called is on the disk first
         with self._under_way():
             seen = given or await self._observe(tool, arguments)
         seconds = round(time.perf_counter() - began, 4)
         self._log.emit(ToolAnswered, tool_id=tool_id, result=seen.text, error=seen.error, seconds=seconds)
-        if tool in self._tools and self._tools[tool].side_effects:
+        if has_effects:
             self._log.save()
         return seen
 

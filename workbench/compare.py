@@ -252,7 +252,7 @@ class _Fold:
 
     def _begin(self, kind: Kind, event: AnyEvent, node: str = "", number: int = 0, name: str = "") -> Step:
         started = self.view.started
-        inherited = started is not None and event.seq <= started.seq + started.inherited
+        inherited = started is not None and event.seq <= started.last_inherited
         turn = self._epoch, self._ranks.get(node, self._last_rank())
         step = Step(kind, event.seq, node, number, name, self._entry, inherited, turn=turn)
         self.steps.append(step)

@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import threading
+import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -14,7 +15,7 @@ from langgraph.types import StateSnapshot
 
 from agents import catalogue
 from agents.contract import Machine, Options
-from workbench import fork, prompts
+from workbench import fork
 from workbench.backends import registry as backend_registry
 from workbench.backends.base import Backend, ModelInfo
 from workbench.bench import LimitReached, RunBench, error_info
@@ -26,13 +27,13 @@ from workbench.events import (
     Paused,
     Relation,
     RunFinished,
-    RunStarted,
     RunView,
 )
 from workbench.fork import ForkPoint, Origin
 from workbench.job import (
     ASKED,
     Job,
+    begun,
     first_request,
     heard,
     last_request,
@@ -59,6 +60,7 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # checkpoints hold pl
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 STOPPED = "Stopped by the person."
+KEEPING_SECONDS = 0.01  # between looks whether a run that has ended is on the disk
 
 
 class Engine:
@@ -95,7 +97,7 @@ class Engine:
         InvalidRequest, RunNotFound.
         """
         row = self.store.run(run_id)
-        history = thread(self.store.events(row.id))
+        history = thread(self.store.events(row.id, kinds=(*ASKED, "run_finished")))
         return self._begin(request.model_copy(update={"history": history}), session, Origin(row.id, "continue"))
 
     def reproduce(self, run_id: str, *, session: str = "") -> str:
@@ -105,10 +107,10 @@ class Engine:
         """
         row = self.store.run(run_id)
         events = self._events(row.id)
-        request, begun = first_request(events), next(e for e in events if isinstance(e, RunStarted))
-        if begun.inherited:
-            return self._fork(row.id, begun.inherited, request, begun.edited, session, "reproduce")
-        return self._begin(request, session, Origin(row.id, "reproduce", edited=begun.edited))
+        request, started = first_request(events), begun(events)
+        if started.inherited:
+            return self._fork(row.id, started.last_inherited, request, started.edited, session, "reproduce")
+        return self._begin(request, session, Origin(row.id, "reproduce", edited=started.edited))
 
     def fork_point(self, run_id: str, at: int) -> ForkPoint:
         """The state of a run after the last step that was finished at `at` in its log, and what comes next there.
@@ -187,12 +189,19 @@ class Engine:
     def follow(self, run_id: str, after: int = -1, patience: float = 0.1) -> Iterator[list[AnyEvent]]:
         """Batches of events after a sequence number until the run's end; empty ones at least every `patience` seconds.
 
-        An ended run gives one batch. A run of another process is read from the store as far as it has come.
+        They end when the run is kept: then it can be gone on with, replayed or deleted. An ended run gives one batch. A
+        run of another process is read from the store as far as it has come.
         """
         log = self._logs.get(run_id)
         if log is not None:
-            return log.follow(after, patience)
+            return self._follow(log, after, patience)
         return iter([self.store.events(run_id, after)])
+
+    def _follow(self, log: RunLog, after: int, patience: float) -> Iterator[list[AnyEvent]]:
+        yield from log.follow(after, patience)
+        while self._logs.get(log.run_id) is log:
+            yield []
+            time.sleep(min(patience, KEEPING_SECONDS))
 
     def notices(self) -> list[str]:
         """What a person should know of the data folder: what was damaged and set aside."""
@@ -232,7 +241,7 @@ class Engine:
         machine = self._machine(request.machine)
         options = read_options(machine, request.options)
         request = self._resolved(machine, options, request)
-        prompts.replaced(prompts.load(machine.name).roles, request.prompts)
+        roles_of(request)
         unknown = [name for name in request.pause_before if name not in machine.nodes]
         if unknown:
             known = ", ".join(machine.nodes)
@@ -264,8 +273,8 @@ class Engine:
         self, left: RunRequest, request: RunRequest, state: dict[str, Any], events: Sequence[AnyEvent]
     ) -> dict[str, Any]:
         """What is edited in a fork's first state: the parent's own edits too, and all of it with the fork's prompts."""
-        machine, begun = self._machine(request.machine), next(e for e in events if isinstance(e, RunStarted))
-        edited = fork.read_state(machine, ({} if begun.inherited else begun.edited) | state)
+        machine = self._machine(request.machine)
+        edited = fork.read_state(machine, begun(events).edited_beginning | state)
         before, after = self._first_state(machine, left), self._first_state(machine, request)
         rebased = fork.rebased({**before, **edited}, before, after)
         return fork.plain({name: rebased.get(name, value) for name, value in edited.items()})
@@ -276,10 +285,8 @@ class Engine:
         machine = self._machine(request.machine)
         if not last:
             due = tuple(edge.target for edge in graph_of(machine).edges if edge.source == "__start__")
-            state = self._first_state(machine, request)
-            begun = next(event for event in events if isinstance(event, RunStarted))
-            edited = {} if begun.inherited else begun.edited
-            return ForkPoint(begun.seq, 0, (), due, fork.plain(state) | edited), "", ""
+            state, started = self._first_state(machine, request), begun(events)
+            return ForkPoint(started.seq, 0, (), due, fork.plain(state) | started.edited_beginning), "", ""
         checkpoint_id = last[-1].checkpoint_id
         thread_id, kept = self.on_loop(self._kept(machine, run_id, checkpoint_id))
         due, done = tuple(task.name for task in kept.tasks), tuple(event.node for event in last)
@@ -288,10 +295,9 @@ class Engine:
 
     async def _kept(self, machine: Machine, run_id: str, checkpoint_id: str) -> tuple[str, StateSnapshot]:
         """The checkpoint and its thread: what a fork has inherited is on its parent's. Raises StoreError."""
-        graph, thread_id = machine.build().compile(checkpointer=await self._checkpoints()), run_id
+        thread_id = run_id
         while thread_id:
-            place: Any = {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": checkpoint_id}
-            kept = await graph.aget_state({"configurable": place})
+            kept = await self._snapshot(machine, thread_id, checkpoint_ns="", checkpoint_id=checkpoint_id)
             if kept.metadata is not None:
                 return thread_id, kept
             try:
@@ -338,7 +344,7 @@ class Engine:
 
     def _check_due(self, row: RunRow, machine: Machine) -> None:
         """Raise InvalidRequest when the run has its end and no node is due, StoreError when its state is gone."""
-        kept = self.on_loop(self._latest(row.id, machine))
+        kept = self.on_loop(self._snapshot(machine, row.id))
         if kept.metadata is None and self.store.events(row.id, kinds=("node_finished",)):
             raise StoreError("The state at its last step is not kept any more.", "Run it again.")
         cut_off = row.status in ("interrupted", "running") or kept.metadata is None
@@ -351,14 +357,12 @@ class Engine:
         if RunView.of(events).paused is None:
             return
         self.store.claim(run_id, events[-1].seq)
-        log = RunLog(run_id, self.store.append, events)
-        totals = RunView.of(log.events).totals.model_copy(update={"seconds": log.seconds()})
-        log.emit(RunFinished, status="stopped", reason=STOPPED, totals=totals)
-        log.save()
+        self._finish(RunLog(run_id, self.store.append, events), None, {"status": "stopped", "reason": STOPPED})
 
-    async def _latest(self, run_id: str, machine: Machine) -> StateSnapshot:
+    async def _snapshot(self, machine: Machine, thread_id: str, **checkpoint: str) -> StateSnapshot:
+        """A checkpoint of a thread, its latest if none is named; its metadata is None where there is none."""
         graph = machine.build().compile(checkpointer=await self._checkpoints())
-        return await graph.aget_state({"configurable": {"thread_id": run_id}})
+        return await graph.aget_state({"configurable": {"thread_id": thread_id, **checkpoint}})
 
     def _launch(self, job: Job) -> None:
         self._logs[job.log.run_id] = job.log
@@ -377,7 +381,7 @@ class Engine:
         if self._closing:
             self._leave(job.log)
         else:
-            self._finish(job, None, {"status": "stopped", "reason": STOPPED})
+            self._finish(job.log, None, {"status": "stopped", "reason": STOPPED})
 
     def _cancel(self, run_id: str) -> None:
         if task := self._tasks.get(run_id):
@@ -397,6 +401,7 @@ class Engine:
             state = await within(job.request.limits.seconds, job.log, recording)
             limit, answer = state.get("limit", ""), state.get("answer", "")
             ending = {"status": "limit" if limit else "answered", "answer": answer, "reason": limit}
+            ending["feedback"] = "none" if limit else job.machine.feedback
         except PauseRequested as pause:
             job.log.emit(Paused, **pause.fields)
             return self._leave(job.log)
@@ -412,7 +417,7 @@ class Engine:
             ending = {"status": "failed", "error": error_info(error)}
         except Exception as error:
             ending = {"status": "failed", "error": self._unforeseen(error, job.log.run_id)}
-        self._finish(job, bench, ending)
+        self._finish(job.log, bench, ending)
 
     def _leave(self, log: RunLog) -> None:
         """The run goes on another time, since the app ends or the person is asked: what there is is kept."""
@@ -427,12 +432,10 @@ class Engine:
         message = f"Second Thought itself failed: {type(error).__name__}: {error}"
         return ErrorInfo(code="internal", message=message, hint="Run it again; if it returns, report it with the log.")
 
-    def _finish(self, job: Job, bench: RunBench | None, ending: dict[str, Any]) -> None:
-        totals = bench.totals if bench else RunView.of(job.log.events).totals
-        totals = totals.model_copy(update={"seconds": job.log.seconds()})
-        feedback = job.machine.feedback if ending["status"] == "answered" else "none"
-        job.log.emit(RunFinished, feedback=feedback, totals=totals, **ending)
-        self._let_go(job.log)
+    def _finish(self, log: RunLog, bench: RunBench | None, ending: dict[str, Any]) -> None:
+        totals = bench.totals if bench else RunView.of(log.events).totals
+        log.emit(RunFinished, totals=totals.model_copy(update={"seconds": log.seconds()}), **ending)
+        self._let_go(log)
 
     def _let_go(self, log: RunLog) -> None:
         try:
@@ -483,8 +486,7 @@ class Engine:
 
     def _edited(self, job: Job) -> dict[str, Any]:
         """What the person changed in the state that the run begins with."""
-        begun = next(event for event in job.log.events if isinstance(event, RunStarted))
-        return fork.read_state(job.machine, begun.edited)
+        return fork.read_state(job.machine, begun(job.log.events).edited_beginning)
 
     async def _checkpoints(self) -> checkpoints.OrderedSaver:
         """LangGraph's checkpoints, in a file beside the log, which is always written first."""

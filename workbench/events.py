@@ -131,9 +131,17 @@ class RunStarted(Event):
     parent_seq: int | None = None
     relation: Relation = ""
     inherited: int = Field(0, description="So many events after this one come from the parent and cost nothing.")
-    edited: dict[str, Any] = Field(
-        default_factory=dict, description="What a fork's state got in place of its parent's."
-    )
+    edited: dict[str, Any] = Field(default_factory=dict, description="What the person changed in a fork's state.")
+
+    @property
+    def last_inherited(self) -> int:
+        """The sequence number of the last event that comes from the parent; its own where none does."""
+        return self.seq + self.inherited
+
+    @property
+    def edited_beginning(self) -> dict[str, Any]:
+        """What the person changed in the run's first state; a fork that leaves later was changed there."""
+        return {} if self.inherited else self.edited
 
 
 class NodeStarted(Event):
@@ -518,7 +526,7 @@ class RunView:
     def is_inherited(self, entry: "Entry") -> bool:
         """Whether a fork took the entry over from its parent."""
         event = entry.event if isinstance(entry, NoteView) else entry.called
-        return self.started is not None and event.seq <= self.started.seq + self.started.inherited
+        return self.started is not None and event.seq <= self.started.last_inherited
 
     def _is_paid(self, entry: CallView | ToolView) -> bool:
         """Whether a model or a tool was called in this run."""

@@ -99,7 +99,7 @@ def steps_inherited(events: Iterable[AnyEvent]) -> int:
     most, steps = 0, 0
     for event in events:
         if isinstance(event, RunStarted):
-            most = event.seq + event.inherited
+            most = event.last_inherited
         elif isinstance(event, NodeFinished) and event.seq <= most:
             steps = max(steps, event.step)
     return steps

@@ -49,12 +49,17 @@ def read_options(machine: Machine, values: dict[str, Any]) -> Options:
         raise InvalidRequest(f"The option {name} of {machine.title} cannot be used: {problem['msg']}.") from None
 
 
-def first_request(events: Sequence[AnyEvent]) -> RunRequest:
-    """What the run was asked for when it began. Raises InvalidRequest for an empty log."""
+def begun(events: Sequence[AnyEvent]) -> RunStarted:
+    """How the run began. Raises InvalidRequest for an empty log."""
     for event in events:
         if isinstance(event, RunStarted):
-            return RunRequest.model_validate(event.request)
+            return event
     raise InvalidRequest("Nothing of this run was kept.", "Ask its question again.")
+
+
+def first_request(events: Sequence[AnyEvent]) -> RunRequest:
+    """What the run was asked for when it began. Raises InvalidRequest for an empty log."""
+    return RunRequest.model_validate(begun(events).request)
 
 
 def last_request(events: Sequence[AnyEvent]) -> RunRequest:
@@ -129,11 +134,11 @@ def doubt_of(request: RunRequest, model: ModelInfo) -> str:
 def say_resumed(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
     """The run goes on; what is not as it was when it began is said."""
     job.log.emit(Resumed, resumed_at=now(), **(job.resumed or {}))
-    begun = next(event for event in job.log.events if isinstance(event, RunStarted))
+    started = begun(job.log.events)
     told = {event.code for event in job.log.events if isinstance(event, Warned)}
-    if begun.prompts != digests and "prompts_changed" not in told:
+    if started.prompts != digests and "prompts_changed" not in told:
         say(job.log, "prompts_changed", "The prompts have changed since this run began.")
-    changed = begun.model_digest and model.digest and begun.model_digest != model.digest
+    changed = started.model_digest and model.digest and started.model_digest != model.digest
     if changed and "model_changed" not in told:
         say(job.log, "model_changed", "The model behind this name has changed since this run began.")
 

@@ -35,6 +35,10 @@ class Steering:
         self._nodes, self._approve = request.pause_before, request.approve_tools
         self._tools, self._journal = tools, journal
 
+    def is_chosen(self, place: Place) -> bool:
+        """Whether the person wants to be asked before this node."""
+        return place[0] in self._nodes
+
     def before_call(
         self,
         place: Place,
@@ -42,15 +46,13 @@ class Steering:
         messages: tuple[dict[str, Any], ...],
         schema: dict[str, Any] | None,
         wrong_with: Callable[[str], str],
-    ) -> Resumed | None:
-        """What the person says to a model call; None where they are not asked.
+    ) -> Resumed:
+        """What the person says to a model call of a node that they have chosen.
 
         `wrong_with` says why a text cannot be the call's answer. Raises PauseRequested until they have said something
         that can be used.
         """
         node, step = place
-        if node not in self._nodes:
-            return None
         reason, draft = CHOSEN, ""
         while reply := self._journal.reply(place, role, messages):
             wrong = wrong_with(reply.text) if reply.verb == "answer" else ""
@@ -69,7 +71,7 @@ class Steering:
         Raises PauseRequested until they have said what is to be done.
         """
         tool, given = self._tools.get(name), None
-        if place[0] in self._nodes or name in self._approve:
+        if self.is_chosen(place) or name in self._approve:
             arguments, given = self._ask(place, name, arguments, CHOSEN)
         elif tool is not None and tool.needs_approval:
             arguments, given = self._ask(place, name, arguments, NEEDS_APPROVAL)

@@ -3,7 +3,6 @@
 import ast
 import inspect
 import sys
-import time
 from typing import get_args
 
 import pytest
@@ -12,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from agents import catalogue
 from agents.contract import Role
-from tests.runs import finish, request, run, scripted_engine
+from tests.runs import at_rest, finish, request, run, scripted_engine
 from workbench import prompts
 from workbench.backends.scripted import create as create_demo
 from workbench.engine import Engine
@@ -119,14 +118,6 @@ def test_a_script_that_ends_early_fails_the_run_and_says_so(name, settings):
     assert view.status == "failed" and view.finished.error.code == "script_exhausted"
 
 
-def _at_rest(engine, run_id):
-    """The run's fold once it has ended or waits, on disk."""
-    _, view = finish(engine, run_id)
-    while engine.is_live(run_id):
-        time.sleep(0.005)
-    return view
-
-
 def _sent(view):
     return [call.called.messages for call in view.calls]
 
@@ -137,11 +128,11 @@ def test_it_can_be_forked_at_every_step_and_asks_the_same_when_nothing_is_change
     try:
         asked = request(name, catalogue.load(name).examples[0])
         parent = engine.submit(asked)
-        whole = _at_rest(engine, parent)
+        whole = at_rest(engine, parent)
         ends = [e.seq for e in engine.store.events(parent) if isinstance(e, NodeFinished)]
         assert len(ends) >= 2
         for at in [0, *ends[:-1]]:
-            view = _at_rest(engine, engine.fork(parent, at, asked))
+            view = at_rest(engine, engine.fork(parent, at, asked))
             assert view.status == "answered" and _sent(view) == _sent(whole)
             assert view.finished.answer == whole.finished.answer
     finally:
@@ -153,11 +144,11 @@ def test_it_waits_before_every_node_and_goes_on_as_if_it_had_not(name, settings)
     engine = Engine(settings, {"scripted": create_demo(settings.model_copy(update={"script_speed": 0}))})
     try:
         asked = request(name, catalogue.load(name).examples[0])
-        whole = _at_rest(engine, engine.submit(asked))
+        whole = at_rest(engine, engine.submit(asked))
         nodes = tuple(catalogue.load(name).nodes)
         waiting = engine.submit(asked.model_copy(update={"pause_before": nodes}))
         seen = set()
-        while (view := _at_rest(engine, waiting)).status == "paused":
+        while (view := at_rest(engine, waiting)).status == "paused":
             seen.add(view.paused.node)
             engine.resume(waiting, reply=Reply(verb="approve"))
         assert view.status == "answered" and seen == set(nodes)

@@ -1,11 +1,10 @@
 """Forks: a run leaves another at any step, with its steps for nothing, and goes on with what was changed."""
 
-import time
 from typing import Any
 
 import pytest
 
-from tests.runs import finish, request, scripted_engine, step, verdict
+from tests.runs import at_rest, request, scripted_engine, step, verdict
 from workbench.backends.base import ChatRequest
 from workbench.backends.scripted import ScriptedAnswer, ScriptedBackend
 from workbench.engine import Engine
@@ -33,14 +32,6 @@ OTHER = [step("Weigh", "2b"), step("Decide", "3b", "final_answer"), "Five."]
 DRAFTS = ["A first draft.", verdict("revise", 4, "Too short."), "A second draft.", verdict("accept", 9)]
 
 
-def ended(engine: Engine, run_id: str) -> RunView:
-    """The run's fold once it has come to rest on disk."""
-    _, view = finish(engine, run_id)
-    while engine.is_live(run_id):
-        time.sleep(0.01)
-    return view
-
-
 def end_of(engine: Engine, run_id: str, node: str, time: int = 1) -> int:
     """The place in the log where a node has ended for so many times."""
     finished = [e for e in engine.store.events(run_id) if isinstance(e, NodeFinished) and e.node == node]
@@ -62,11 +53,11 @@ def test_a_fork_goes_on_from_a_step_and_its_inherited_steps_cost_nothing(setting
     """The first step is the parent's, the rest its own; both logs are whole."""
     with scripted_engine(settings, [*STEPS, *OTHER]) as engine:
         parent = engine.submit(request("stepwise"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         before = engine.store.events(parent)
         at = end_of(engine, parent, "think")
         child = engine.fork(parent, at, request_of(engine, parent))
-        view = ended(engine, child)
+        view = at_rest(engine, child)
         events, row = engine.store.events(child), engine.store.run(child)
         assert engine.store.events(parent) == before
     assert view.finished is not None and view.finished.answer == "Five."
@@ -85,9 +76,9 @@ def test_the_inherited_steps_are_what_the_parent_did_without_how_it_was_streamed
     """Each node once, each call with its answer, no pieces."""
     with scripted_engine(settings, [*STEPS, *OTHER[1:]]) as engine:
         parent = engine.submit(request("stepwise"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         child = engine.fork(parent, end_of(engine, parent, "think", 2), request_of(engine, parent))
-        ended(engine, child)
+        at_rest(engine, child)
         events = engine.store.events(child)
     started = next(event for event in events if isinstance(event, RunStarted))
     taken = events[1 : 1 + started.inherited]
@@ -101,9 +92,9 @@ def test_a_fork_takes_the_same_calls_as_its_parent_when_nothing_is_changed(setti
     """Its prompt is the parent's, to the letter."""
     with scripted_engine(settings, [*DRAFTS, *DRAFTS[2:]]) as engine:
         parent = engine.submit(request("reflection"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         child = engine.fork(parent, end_of(engine, parent, "critique"), request_of(engine, parent))
-        ended(engine, child)
+        at_rest(engine, child)
         ours, theirs = engine.store.events(child), engine.store.events(parent)
     assert [told(ours, number) for number in range(4)] == [told(theirs, number) for number in range(4)]
 
@@ -112,14 +103,14 @@ def test_the_state_can_be_seen_and_edited(settings: Settings):
     """The critique is replaced; every later step sees the new one, and the log says what was changed."""
     with scripted_engine(settings, [*DRAFTS, *DRAFTS[2:]]) as engine:
         parent = engine.submit(request("reflection"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         at = end_of(engine, parent, "critique")
         point = engine.fork_point(parent, at)
         assert (point.at, point.step, point.done, point.due) == (at, 2, ("critique",), ("generate",))
         assert point.state["answer"] == "A first draft." and point.state["rounds"] == 1
         messages = [*point.state["messages"][:-1], {"role": "user", "content": "Write it for a child."}]
         child = engine.fork(parent, at, request_of(engine, parent), {"messages": messages, "rounds": 0})
-        view = ended(engine, child)
+        view = at_rest(engine, child)
         events = engine.store.events(child)
     assert view.status == "answered" and view.started is not None
     assert told(events, 2)[-1] == "Write it for a child."
@@ -131,11 +122,11 @@ def test_a_fork_from_the_beginning_begins_anew_with_the_edited_state(settings: S
     """Nothing is inherited, and the edited beginning survives being cut off."""
     with scripted_engine(settings, [*DRAFTS, DRAFTS[2], DRAFTS[3]]) as engine:
         parent = engine.submit(request("reflection"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         point = engine.fork_point(parent, 0)
         assert (point.step, point.due, point.state["rounds"]) == (0, ("generate",), 0)
         child = engine.fork(parent, 0, request_of(engine, parent), {"rounds": 2})
-        view = ended(engine, child)
+        view = at_rest(engine, child)
     assert view.status == "answered" and view.started is not None and view.started.inherited == 0
     assert [decision.reason for decision in view.decisions] == ["round 3", "accept"]
 
@@ -144,12 +135,12 @@ def test_a_fork_may_have_another_model_other_options_and_other_settings(settings
     """They hold from the fork on; the parent keeps its own."""
     with scripted_engine(settings, [*DRAFTS, "Other draft."]) as engine:
         parent = engine.submit(request("reflection"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         changed = request_of(engine, parent).model_copy(
             update={"options": {"rounds": 1}, "settings": ModelSettings(temperature=0.1, seed=1)}
         )
         child = engine.fork(parent, end_of(engine, parent, "critique"), changed)
-        view = ended(engine, child)
+        view = at_rest(engine, child)
     assert view.finished is not None and view.finished.answer == "Other draft."
     assert view.calls[2].called.parameters["temperature"] == 0.1
     assert view.decisions[-1].reason == "round 1 was the last"
@@ -159,12 +150,12 @@ def test_another_prompt_holds_for_what_was_said_before_the_fork_too(settings: Se
     """The system message that the run began with is the new one, in the middle of the conversation."""
     with scripted_engine(settings, [*STEPS, *OTHER]) as engine:
         parent = engine.submit(request("stepwise"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         old = request_of(engine, parent)
         child = engine.fork(
             parent, end_of(engine, parent, "think"), old.model_copy(update={"prompts": {"system": "Think in verse."}})
         )
-        view = ended(engine, child)
+        view = at_rest(engine, child)
         events, before = engine.store.events(child), engine.store.events(parent)
     assert view.started is not None and view.status == "answered"
     assert told(events, 0) == told(before, 0)
@@ -178,13 +169,13 @@ def test_an_edited_conversation_begins_with_the_forks_prompt_too(settings: Setti
     """The edit is of the last message; the system message is the new one."""
     with scripted_engine(settings, [*STEPS, *(STEPS if step == 0 else OTHER)]) as engine:
         parent = engine.submit(request("stepwise"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         at = end_of(engine, parent, "think") if step else 0
         messages = engine.fork_point(parent, at).state["messages"]
         changed = request_of(engine, parent).model_copy(update={"prompts": {"system": "Think in verse."}})
         edited = [*messages[:-1], {"role": "assistant", "content": "EDITED"}]
         child = engine.fork(parent, at, changed, {"messages": edited})
-        assert ended(engine, child).status == "answered"
+        assert at_rest(engine, child).status == "answered"
         said = told(engine.store.events(child), step)
     assert said[0] == "Think in verse." and said[-1] == "EDITED" and len(said) == len(messages)
 
@@ -193,16 +184,16 @@ def test_a_fork_of_a_beginning_that_was_edited_begins_as_it_is_shown(settings: S
     """What a fork in the middle was edited to is not at its beginning."""
     with scripted_engine(settings, [*DRAFTS, *DRAFTS, *DRAFTS, *DRAFTS[2:]]) as engine:
         parent = engine.submit(request("reflection"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         asked = request_of(engine, parent)
         child = engine.fork(parent, 0, asked, {"messages": [{"role": "user", "content": "EDITED"}]})
-        ended(engine, child)
+        at_rest(engine, child)
         assert engine.fork_point(child, 0).state["messages"] == [{"role": "user", "content": "EDITED"}]
         grandchild = engine.fork(child, 0, asked)
-        ended(engine, grandchild)
+        at_rest(engine, grandchild)
         assert told(engine.store.events(grandchild), 0)[-1] == "EDITED"
         later = engine.fork(parent, end_of(engine, parent, "critique"), asked, {"rounds": 0, "previous": "x"})
-        ended(engine, later)
+        at_rest(engine, later)
         assert engine.fork_point(later, 0).state["previous"] == ""
 
 
@@ -211,7 +202,7 @@ def test_a_run_whose_checkpoints_are_gone_cannot_be_resumed_and_says_so(settings
     broken = {"text": "", "error": "authentication_failed"}
     with scripted_engine(settings, [DRAFTS[0], broken]) as engine:
         run_id = engine.submit(request("reflection"))
-        assert ended(engine, run_id).status == "failed"
+        assert at_rest(engine, run_id).status == "failed"
         forget(settings.home, run_id)
         assert not engine.can_resume(run_id)
         with pytest.raises(StoreError, match="not kept any more"):
@@ -244,7 +235,7 @@ def test_a_run_in_progress_can_be_forked(settings: Settings):
                 break
         child = engine.fork(parent, events[-1].seq, request("stepwise", seed=8))
         assert engine.is_live(parent)
-        both = [ended(engine, child), ended(engine, parent)]
+        both = [at_rest(engine, child), at_rest(engine, parent)]
     finally:
         engine.close()
     assert [view.finished.answer for view in both if view.finished] == ["Five.", "Four."]
@@ -255,12 +246,12 @@ def test_a_fork_can_itself_be_forked_at_what_it_inherited(settings: Settings):
     """The state is on the grandparent's thread."""
     with scripted_engine(settings, [*STEPS, *OTHER[1:], *OTHER]) as engine:
         parent = engine.submit(request("stepwise"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         old = request_of(engine, parent)
         child = engine.fork(parent, end_of(engine, parent, "think", 2), old)
-        ended(engine, child)
+        at_rest(engine, child)
         grandchild = engine.fork(child, end_of(engine, child, "think", 1), old)
-        view = ended(engine, grandchild)
+        view = at_rest(engine, grandchild)
         family = engine.store.family(parent)
     assert view.finished is not None and view.finished.answer == "Five." and view.totals.calls == 3
     assert [(row.id, row.parent) for row in family] == [(parent, ""), (child, parent), (grandchild, child)]
@@ -270,13 +261,13 @@ def test_a_fork_survives_its_parent(settings: Settings):
     """Its own steps can be forked and resumed; what was its parent's alone is gone, and that is said."""
     with scripted_engine(settings, [*STEPS, *OTHER[1:], OTHER[2]]) as engine:
         parent = engine.submit(request("stepwise"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         old = request_of(engine, parent)
         child = engine.fork(parent, end_of(engine, parent, "think", 2), old)
-        ended(engine, child)
+        at_rest(engine, child)
         engine.delete(parent)
         again = engine.fork(child, end_of(engine, child, "think", 3), old)
-        assert ended(engine, again).status == "answered"
+        assert at_rest(engine, again).status == "answered"
         with pytest.raises(StoreError, match="not kept any more"):
             engine.fork(child, end_of(engine, child, "think", 1), old)
 
@@ -286,12 +277,12 @@ def test_a_fork_that_is_cut_off_goes_on_from_its_own_last_step(settings: Setting
     broken = {"text": "", "error": "authentication_failed"}
     with scripted_engine(settings, [*STEPS, OTHER[0], broken, *OTHER[1:]]) as engine:
         parent = engine.submit(request("stepwise"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         changed = request_of(engine, parent).model_copy(update={"limits": Limits(steps=3)})
         child = engine.fork(parent, end_of(engine, parent, "think"), changed)
-        assert ended(engine, child).status == "failed"
+        assert at_rest(engine, child).status == "failed"
         engine.resume(child)
-        view = ended(engine, child)
+        view = at_rest(engine, child)
     assert view.finished is not None and view.finished.answer == "Five." and view.totals.calls == 4
 
 
@@ -300,16 +291,16 @@ def test_what_was_said_to_a_waiting_parent_stays_with_it(settings: Settings):
     broken = {"text": "", "error": "authentication_failed"}
     with scripted_engine(settings, [DRAFTS[0], broken, *DRAFTS[1:], *DRAFTS[2:]]) as engine:
         parent = engine.submit(request("reflection").model_copy(update={"pause_before": ("critique",)}))
-        ended(engine, parent)
+        at_rest(engine, parent)
         engine.resume(parent, reply=Reply(verb="approve"))
-        assert ended(engine, parent).status == "failed"
+        assert at_rest(engine, parent).status == "failed"
         engine.resume(parent)
-        ended(engine, parent)
+        at_rest(engine, parent)
         engine.resume(parent, reply=Reply(verb="approve"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         free = request_of(engine, parent).model_copy(update={"pause_before": ()})
         child = engine.fork(parent, end_of(engine, parent, "critique"), free)
-        view = ended(engine, child)
+        view = at_rest(engine, child)
         events = engine.store.events(child)
     assert view.status == "answered" and not any(isinstance(event, Paused | Resumed) for event in events)
     assert [event.attempt for event in events if isinstance(event, NodeStarted)] == [1, 1, 1, 1]
@@ -330,7 +321,7 @@ def test_an_edit_that_does_not_fit_the_state_is_refused(settings: Settings, stat
     """It names the key, and no run is begun."""
     with scripted_engine(settings, DRAFTS) as engine:
         parent = engine.submit(request("reflection"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         with pytest.raises(InvalidRequest, match=says):
             engine.fork(parent, end_of(engine, parent, "critique"), request_of(engine, parent), state)
         assert engine.store.count() == 1
@@ -340,7 +331,7 @@ def test_what_is_no_fork_is_refused(settings: Settings):
     """The end of a run, another question, another machine, a prompt that cannot be filled."""
     with scripted_engine(settings, DRAFTS) as engine:
         parent = engine.submit(request("reflection"))
-        ended(engine, parent)
+        at_rest(engine, parent)
         old, at = request_of(engine, parent), end_of(engine, parent, "critique")
         with pytest.raises(InvalidRequest, match="no step is due"):
             engine.fork(parent, 10_000, old)

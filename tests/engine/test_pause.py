@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel
 
-from tests.runs import action, finish, request, scripted_engine, step, verdict
+from tests.runs import action, at_rest, request, scripted_engine, step, verdict
 from workbench.engine import Engine
 from workbench.errors import InvalidRequest
 from workbench.events import ModelCalled, NodeFinished, Paused, Resumed, RunFinished, RunView, ToolCalled, ToolView
@@ -22,14 +22,6 @@ DRAFTS = ["A first draft.", verdict("revise", 4, "Too short."), "A second draft.
 PENS = [action("calculator", "48*1.35"), action("finish", "64.80")]
 
 
-def until_it_rests(engine: Engine, run_id: str) -> RunView:
-    """The run's fold once it has ended or waits."""
-    _, view = finish(engine, run_id)
-    while engine.is_live(run_id):
-        time.sleep(0.01)
-    return view
-
-
 def waiting(machine: str, *nodes: str, tools: tuple[str, ...] = ()) -> RunRequest:
     """A request that waits before some nodes or tools."""
     return request(machine).model_copy(update={"pause_before": nodes, "approve_tools": tools})
@@ -38,7 +30,7 @@ def waiting(machine: str, *nodes: str, tools: tuple[str, ...] = ()) -> RunReques
 def reply(engine: Engine, run_id: str, verb: Any, text: str = "", arguments: dict[str, Any] | None = None) -> RunView:
     """Say something to the run and see where it comes to rest."""
     engine.resume(run_id, reply=Reply(verb=verb, text=text, arguments=arguments))
-    return until_it_rests(engine, run_id)
+    return at_rest(engine, run_id)
 
 
 def sent(view: RunView, number: int) -> list[str]:
@@ -50,7 +42,7 @@ def test_a_run_waits_before_a_chosen_node_and_shows_what_the_model_is_about_to_s
     """Nothing is asked, nothing runs, and the list says that it is paused."""
     with scripted_engine(settings, DRAFTS) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        view = until_it_rests(engine, run_id)
+        view = at_rest(engine, run_id)
         assert engine.store.run(run_id).status == "paused"
         assert not engine.active() and not engine.can_resume(run_id)
     assert view.status == "paused" and view.paused is not None and len(view.calls) == 1
@@ -63,7 +55,7 @@ def test_an_approved_step_is_done_as_it_was_and_the_next_one_waits_again(setting
     """Twice the critic, twice a question, then the answer."""
     with scripted_engine(settings, DRAFTS) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         assert reply(engine, run_id, "approve").status == "paused"
         view = reply(engine, run_id, "approve")
         events = engine.store.events(run_id)
@@ -76,7 +68,7 @@ def test_waiting_survives_a_restart_and_its_time_does_not_count(settings: Settin
     """The app ends while the run waits; in the next one it is answered, and its clock stood still."""
     with scripted_engine(settings, DRAFTS[:1]) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        before = until_it_rests(engine, run_id)
+        before = at_rest(engine, run_id)
     time.sleep(1.1)
     with scripted_engine(settings, DRAFTS[3:]) as engine:
         assert engine.store.run(run_id).status == "paused"
@@ -89,7 +81,7 @@ def test_an_edited_message_is_sent_and_stays_edited_for_every_later_step(setting
     """The critique is changed before the generator sees it: the second critique is of the changed conversation."""
     with scripted_engine(settings, DRAFTS) as engine:
         run_id = engine.submit(waiting("reflection", "generate"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         reply(engine, run_id, "approve")
         view = reply(engine, run_id, "edit", "Write it for a child.")
     assert view.status == "answered"
@@ -101,7 +93,7 @@ def test_an_edited_draft_is_the_answer_if_the_critic_accepts_it(settings: Settin
     """The text is edited wherever the state holds it, the answer too."""
     with scripted_engine(settings, [DRAFTS[0], DRAFTS[3]]) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         view = reply(engine, run_id, "edit", "A better draft.")
     assert sent(view, 1)[-1] == "A better draft."
     assert view.finished is not None and view.finished.answer == "A better draft."
@@ -111,7 +103,7 @@ def test_an_answer_in_the_models_place_goes_on_as_if_the_model_had_given_it(sett
     """The critic's verdict by the person: no model is asked for it, and it costs nothing."""
     with scripted_engine(settings, [DRAFTS[0], DRAFTS[2]]) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         reply(engine, run_id, "answer", verdict("revise", 3, "Say why."))
         view = reply(engine, run_id, "answer", verdict("accept", 10))
         row = engine.store.run(run_id)
@@ -125,7 +117,7 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_with_the_reason(settings
     """What the person wrote is kept as a draft."""
     with scripted_engine(settings, DRAFTS[:1]) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         view = reply(engine, run_id, "answer", '{"score": 11, "issues": [], "verdict": "accept"}')
         assert view.status == "paused" and view.paused is not None
         assert "does not fit: score" in view.paused.reason and '"score": 11' in view.paused.draft
@@ -137,7 +129,7 @@ def test_a_rejection_is_a_word_to_the_model(settings: Settings):
     """It is asked all the same, with the word as the last message of this one call."""
     with scripted_engine(settings, [DRAFTS[0], DRAFTS[3]]) as engine:
         run_id = engine.submit(waiting("reflection", "generate"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         view = reply(engine, run_id, "reject", "No essay. A poem.")
     assert view.status == "answered"
     assert view.calls[0].called.messages[-1] == {"role": "user", "content": "No essay. A poem."}
@@ -154,7 +146,7 @@ def test_a_tool_call_can_be_approved_changed_answered_and_rejected(settings: Set
     for verb, text, arguments, is_right in cases:
         with scripted_engine(settings, PENS) as engine:
             run_id = engine.submit(waiting("react", "act"))
-            view = until_it_rests(engine, run_id)
+            view = at_rest(engine, run_id)
             assert view.paused is not None
             assert (view.paused.tool, view.paused.arguments) == ("calculator", {"expression": "48*1.35"})
             view = reply(engine, run_id, verb, text, arguments)
@@ -166,7 +158,7 @@ def test_a_tool_that_a_person_wants_to_be_asked_about_waits_and_others_do_not(se
     """The clock is called at once."""
     answers = [action("clock", "now"), *PENS]
     with scripted_engine(settings, answers) as engine:
-        view = until_it_rests(engine, engine.submit(waiting("react", tools=("calculator",))))
+        view = at_rest(engine, engine.submit(waiting("react", tools=("calculator",))))
     tools = [entry for entry in view.entries if isinstance(entry, ToolView)]
     assert view.paused is not None and view.paused.tool == "calculator"
     assert [tool.called.name for tool in tools] == ["clock"] and tools[0].answered is not None
@@ -213,7 +205,7 @@ def test_a_tool_marked_as_needing_approval_waits_by_itself(settings: Settings, p
     post.fails = False
     with scripted_engine(settings, [action("clock", "hello"), action("finish", "done")]) as engine:
         run_id = engine.submit(request("react"))
-        view = until_it_rests(engine, run_id)
+        view = at_rest(engine, run_id)
         assert view.paused is not None and view.paused.reason == "This tool needs your approval." and not post.sent
         view = reply(engine, run_id, "approve")
     assert view.status == "answered" and post.sent == ["hello"]
@@ -226,10 +218,10 @@ def test_a_tool_with_side_effects_is_never_called_twice_without_asking(
     """It was cut off in the middle: nobody knows whether the letter went."""
     with scripted_engine(settings, [action("clock", "hello"), action("finish", "done")]) as engine:
         run_id = engine.submit(request("react"))
-        assert until_it_rests(engine, run_id).status == "failed"
+        assert at_rest(engine, run_id).status == "failed"
         post.fails = False
         engine.resume(run_id)
-        view = until_it_rests(engine, run_id)
+        view = at_rest(engine, run_id)
         assert view.status == "paused" and view.paused is not None and post.sent == ["hello"]
         assert "not known whether that had its effect" in view.paused.reason
         view = reply(engine, run_id, verb, text)
@@ -250,7 +242,7 @@ def test_a_pause_cuts_nothing_off_that_runs_beside_it(settings: Settings, monkey
     with scripted_engine(settings, [*words, verdict("accept", 9)], speed=40) as engine:
         run_id = engine.submit(waiting("reflection", "generate"))
         seen = []
-        while (view := until_it_rests(engine, run_id)).paused is not None:
+        while (view := at_rest(engine, run_id)).paused is not None:
             seen.append(view.paused.messages[-1]["content"])
             engine.resume(run_id, reply=Reply(verb="approve"))
     assert seen == ["q0", "q1", "q2"]
@@ -269,7 +261,7 @@ def test_a_call_with_side_effects_is_on_the_disk_before_it_is_made(settings: Set
 
     monkeypatch.setattr(Post, "run", run)
     with scripted_engine(settings, [action("clock", "hello"), action("finish", "done")]) as engine:
-        assert until_it_rests(engine, engine.submit(request("react"))).status == "answered"
+        assert at_rest(engine, engine.submit(request("react"))).status == "answered"
     assert seen[-1] == "tool_called"
 
 
@@ -277,11 +269,11 @@ def test_edited_arguments_stay_edited_when_their_call_is_cut_off(settings: Setti
     """The question after it shows them, and approving calls with them."""
     with scripted_engine(settings, [action("clock", "hello"), action("finish", "done")]) as engine:
         run_id = engine.submit(waiting("react", "act"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         assert reply(engine, run_id, "edit", arguments={"text": "EDITED"}).status == "failed"
         post.fails = False
         engine.resume(run_id)
-        view = until_it_rests(engine, run_id)
+        view = at_rest(engine, run_id)
         assert view.paused is not None and view.paused.arguments == {"text": "EDITED"}
         view = reply(engine, run_id, "approve")
     assert view.status == "answered" and post.sent == ["EDITED", "EDITED"]
@@ -292,7 +284,7 @@ def test_a_reply_to_a_question_that_was_answered_meanwhile_is_refused(settings: 
     """Two tabs: what was written for the first question must not answer the second."""
     with scripted_engine(settings, DRAFTS) as engine:
         run_id = engine.submit(waiting("reflection", "generate", "critique"))
-        first = until_it_rests(engine, run_id).paused
+        first = at_rest(engine, run_id).paused
         assert first is not None
         assert reply(engine, run_id, "approve").status == "paused"
         with pytest.raises(InvalidRequest, match="waits for something else by now"):
@@ -306,12 +298,12 @@ def test_an_edit_is_made_once_though_the_step_fails_after_it(settings: Settings)
     answers = [DRAFTS[0], same, DRAFTS[2], same, broken, "A third draft.", verdict("accept", 9)]
     with scripted_engine(settings, answers) as engine:
         run_id = engine.submit(waiting("reflection", "generate"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         reply(engine, run_id, "approve")
         reply(engine, run_id, "approve")
         assert reply(engine, run_id, "edit", "Rhyme.").status == "failed"
         engine.resume(run_id)
-        view = until_it_rests(engine, run_id)
+        view = at_rest(engine, run_id)
     assert view.status == "answered"
     contents = sent(view, -1)
     assert contents.count("Rhyme.") == 1 and sum("Too short." in text for text in contents) == 1
@@ -322,10 +314,10 @@ def test_a_reply_is_not_asked_for_again_when_the_step_fails_after_it(settings: S
     broken = {"text": "", "error": "authentication_failed"}
     with scripted_engine(settings, [DRAFTS[0], broken, DRAFTS[3]]) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         assert reply(engine, run_id, "approve").status == "failed"
         engine.resume(run_id)
-        view = until_it_rests(engine, run_id)
+        view = at_rest(engine, run_id)
         events = engine.store.events(run_id)
     assert view.status == "answered" and sum(isinstance(event, Paused) for event in events) == 1
 
@@ -334,11 +326,11 @@ def test_a_paused_run_can_be_stopped_and_asks_again_when_it_is_resumed(settings:
     """Stopping it costs nothing and loses nothing."""
     with scripted_engine(settings, [DRAFTS[0], DRAFTS[3]]) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         engine.stop(run_id)
         assert engine.store.run(run_id).status == "stopped" and engine.can_resume(run_id)
         engine.resume(run_id)
-        assert until_it_rests(engine, run_id).status == "paused"
+        assert at_rest(engine, run_id).status == "paused"
         assert reply(engine, run_id, "approve").status == "answered"
 
 
@@ -346,7 +338,7 @@ def test_a_run_that_waits_is_stopped_once(settings: Settings):
     """Also when its reply was lost with the app, and when Stop is pressed in several tabs."""
     with scripted_engine(settings, DRAFTS[:1]) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         engine.store.claim(run_id)
         engine.store.release([run_id])
         for _ in range(3):
@@ -359,13 +351,13 @@ def test_a_reply_that_was_lost_with_the_app_is_asked_for_again(settings: Setting
     """The app was killed after it had taken the run, and before the reply was on the disk."""
     with scripted_engine(settings, DRAFTS[:1]) as engine:
         run_id = engine.submit(waiting("reflection", "critique"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         engine.store.claim(run_id)
         engine.store.release([run_id])
     with scripted_engine(settings, DRAFTS[3:]) as engine:
         assert engine.store.run(run_id).status == "interrupted" and engine.can_resume(run_id)
         engine.resume(run_id)
-        assert until_it_rests(engine, run_id).status == "paused"
+        assert at_rest(engine, run_id).status == "paused"
         engine.store.claim(run_id)
         engine.store.release([run_id])
         assert reply(engine, run_id, "approve").status == "answered"
@@ -375,7 +367,7 @@ def test_what_is_no_reply_to_the_question_is_refused_and_the_run_still_waits(set
     """Each with its own sentence."""
     with scripted_engine(settings, PENS) as engine:
         run_id = engine.submit(waiting("react", "act"))
-        until_it_rests(engine, run_id)
+        at_rest(engine, run_id)
         with pytest.raises(InvalidRequest, match="waits for you"):
             engine.resume(run_id)
         with pytest.raises(InvalidRequest, match="arguments can be edited"):
@@ -400,7 +392,7 @@ def test_every_call_of_a_step_that_asks_several_times_waits_once(settings: Setti
     answers = ["no JSON", step("Read", "one"), step("Count", "two"), step("Check", "three", "final_answer"), "Four."]
     with scripted_engine(settings, answers) as engine:
         run_id = engine.submit(waiting("stepwise", "think"))
-        view = until_it_rests(engine, run_id)
+        view = at_rest(engine, run_id)
         for _ in range(3):
             assert view.status == "paused"
             view = reply(engine, run_id, "approve")

@@ -7,25 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.runs import action, finish, request, scripted_engine, step, verdict
+from tests.runs import action, at_rest, request, scripted_engine, step, verdict
 from workbench.backends.scripted import ScriptedBackend
 from workbench.bench import RunBench
 from workbench.engine import Engine
 from workbench.errors import InvalidRequest, PromptError, RunNotFound
-from workbench.events import Card, ModelAnswered, ModelCalled, NodeStarted, Resumed, RunFinished, RunView, ToolCalled
+from workbench.events import Card, ModelAnswered, ModelCalled, NodeStarted, Resumed, RunFinished, ToolCalled
 from workbench.request import Limits
 from workbench.settings import Settings
 
 STEPS = [step("Read", "one"), step("Count", "two"), step("Check", "three", "final_answer"), "Four."]
 SLOW = 40.0  # words a second
-
-
-def ended(engine: Engine, run_id: str) -> RunView:
-    """The run's fold once its end is on disk."""
-    _, view = finish(engine, run_id)
-    while engine.is_live(run_id):
-        time.sleep(0.01)
-    return view
 
 
 def wait_for(engine: Engine, run_id: str, kind: type, number: int) -> None:
@@ -44,9 +36,9 @@ def test_a_stopped_run_goes_on_from_its_last_finished_step(settings: Settings):
         run_id = engine.submit(request("stepwise"))
         wait_for(engine, run_id, ModelCalled, 4)
         engine.stop(run_id)
-        assert ended(engine, run_id).status == "stopped"
+        assert at_rest(engine, run_id).status == "stopped"
         engine.resume(run_id)
-        view = ended(engine, run_id)
+        view = at_rest(engine, run_id)
         events = engine.store.events(run_id)
     assert view.status == "answered" and view.finished is not None and view.finished.answer == "Four."
     assert [event.seq for event in events] == list(range(len(events)))
@@ -69,7 +61,7 @@ def test_a_run_cut_off_by_the_apps_end_is_interrupted_and_goes_on_in_the_next_on
         assert engine.store.run(run_id).status == "interrupted"
         assert not any(isinstance(event, RunFinished) for event in engine.store.events(run_id))
         engine.resume(run_id)
-        view = ended(engine, run_id)
+        view = at_rest(engine, run_id)
         assert engine.store.run(run_id).status == "answered"
     assert view.status == "answered" and [call.card.title for call in view.calls if call.card][:3] == [
         "Step 1: Read",
@@ -83,9 +75,9 @@ def test_a_failed_run_tries_its_failed_step_again(settings: Settings):
     answers: list[Any] = ["Draft.", {"text": "", "error": "authentication_failed"}, verdict("accept", 9)]
     with scripted_engine(settings, answers) as engine:
         run_id = engine.submit(request("reflection"))
-        assert ended(engine, run_id).status == "failed"
+        assert at_rest(engine, run_id).status == "failed"
         engine.resume(run_id)
-        view = ended(engine, run_id)
+        view = at_rest(engine, run_id)
     assert view.status == "answered" and view.finished is not None and view.finished.answer == "Draft."
     assert sum(call.answer is not None for call in view.calls) == 2
 
@@ -102,10 +94,10 @@ def test_an_answer_that_was_kept_is_not_asked_for_again(settings: Settings, monk
     with scripted_engine(settings, STEPS) as engine:
         monkeypatch.setattr(RunBench, "card", cut_off)
         run_id = engine.submit(request("stepwise"))
-        assert ended(engine, run_id).status == "failed"
+        assert at_rest(engine, run_id).status == "failed"
         monkeypatch.undo()
         engine.resume(run_id)
-        view = ended(engine, run_id)
+        view = at_rest(engine, run_id)
     assert view.status == "answered" and len(view.calls) == 4 and view.totals.calls == 4
     assert [call.card.content for call in view.calls if call.card] == ["one", "two", "three", "Four."]
 
@@ -114,7 +106,7 @@ def test_an_answered_run_and_an_unknown_one_cannot_be_resumed(settings: Settings
     """Each with its own sentence."""
     with scripted_engine(settings, STEPS) as engine:
         run_id = engine.submit(request("stepwise"))
-        ended(engine, run_id)
+        at_rest(engine, run_id)
         assert not engine.can_resume(run_id)
         with pytest.raises(InvalidRequest, match="come to its end"):
             engine.resume(run_id)
@@ -129,14 +121,14 @@ def test_a_run_in_progress_cannot_be_resumed(settings: Settings):
         wait_for(engine, run_id, Card, 1)
         with pytest.raises(InvalidRequest, match="running already"):
             engine.resume(run_id)
-        assert ended(engine, run_id).status == "answered"
+        assert at_rest(engine, run_id).status == "answered"
 
 
 def test_other_prompts_than_at_the_start_are_said(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     """The run goes on with them, and the log warns."""
     with scripted_engine(settings, STEPS[:2], speed=0) as engine:
         run_id = engine.submit(request("stepwise"))
-        assert ended(engine, run_id).status == "failed"  # the script ran out
+        assert at_rest(engine, run_id).status == "failed"  # the script ran out
     from workbench import prompts
 
     roles = dict(prompts.load("stepwise").roles)
@@ -145,7 +137,7 @@ def test_other_prompts_than_at_the_start_are_said(settings: Settings, monkeypatc
     monkeypatch.setattr(prompts, "load", lambda machine: changed)
     with scripted_engine(settings, STEPS[2:], speed=0) as engine:
         engine.resume(run_id)
-        ended(engine, run_id)
+        at_rest(engine, run_id)
         codes = [event.code for event in engine.store.events(run_id) if event.kind == "warning"]
     assert codes == ["prompts_changed"]
 
@@ -154,11 +146,11 @@ def test_a_limit_of_steps_ends_the_run_with_its_best_answer_so_far(settings: Set
     """Neither an error nor an answer; with a wider limit it goes on."""
     with scripted_engine(settings, STEPS) as engine:
         run_id = engine.submit(request("stepwise").model_copy(update={"limits": Limits(steps=2)}))
-        view = ended(engine, run_id)
+        view = at_rest(engine, run_id)
         assert view.finished is not None and view.status == "limit" and view.finished.error is None
         assert (view.finished.reason, view.finished.answer) == ("2 steps were taken, the most allowed.", "two")
         engine.resume(run_id, Limits())
-        assert ended(engine, run_id).status == "answered"
+        assert at_rest(engine, run_id).status == "answered"
         resumed = [event for event in engine.store.events(run_id) if isinstance(event, Resumed)]
     assert resumed[0].limits["steps"] == 200
 
@@ -167,7 +159,7 @@ def test_a_limit_of_tokens_ends_the_run_before_the_call_after_it(settings: Setti
     """Steps whose answers were whole are kept."""
     with scripted_engine(settings, STEPS) as engine:
         run_id = engine.submit(request("stepwise").model_copy(update={"limits": Limits(tokens=16)}))
-        view = ended(engine, run_id)
+        view = at_rest(engine, run_id)
     assert view.finished is not None and view.status == "limit" and view.finished.error is None
     assert view.finished.reason.endswith("tokens were written; the limit is 16.") and view.finished.answer == "two"
     assert view.totals.completion_tokens >= 16
@@ -177,16 +169,16 @@ def test_as_many_steps_as_the_machine_needs_are_enough(settings: Settings):
     """The limit counts what was done, not what would come next."""
     with scripted_engine(settings, STEPS) as engine:
         run_id = engine.submit(request("stepwise").model_copy(update={"limits": Limits(steps=4)}))
-        assert ended(engine, run_id).status == "answered"
+        assert at_rest(engine, run_id).status == "answered"
 
 
 def test_a_limit_of_steps_counts_those_before_the_resuming(settings: Settings):
     """Going on does not start the count afresh."""
     with scripted_engine(settings, STEPS) as engine:
         run_id = engine.submit(request("stepwise").model_copy(update={"limits": Limits(steps=2)}))
-        ended(engine, run_id)
+        at_rest(engine, run_id)
         engine.resume(run_id, Limits(steps=3))
-        view = ended(engine, run_id)
+        view = at_rest(engine, run_id)
         assert view.status == "limit" and view.finished is not None and view.finished.answer == "three"
 
 
@@ -195,7 +187,7 @@ def test_a_limit_of_seconds_ends_a_call_in_its_middle(settings: Settings):
     long = " ".join(["word"] * 400)
     with scripted_engine(settings, ["Draft.", long], speed=SLOW) as engine:
         run_id = engine.submit(request("reflection").model_copy(update={"limits": Limits(seconds=1)}))
-        view = ended(engine, run_id)
+        view = at_rest(engine, run_id)
     assert view.status == "limit" and view.finished is not None
     assert view.finished.answer == "Draft." and "1 seconds have passed" in view.finished.reason
     assert 1 <= view.totals.seconds < 3
@@ -207,7 +199,7 @@ def test_a_limit_of_tool_calls_ends_the_run_before_the_next_one(settings: Settin
     answers = [action("calculator", "1 + 1"), action("calculator", "2 + 2"), action("finish", "4")]
     with scripted_engine(settings, answers) as engine:
         run_id = engine.submit(request("react").model_copy(update={"limits": Limits(tool_calls=1)}))
-        view = ended(engine, run_id)
+        view = at_rest(engine, run_id)
         made = [event for event in engine.store.events(run_id) if isinstance(event, ToolCalled)]
     assert view.status == "limit" and len(made) == 1
 
@@ -218,7 +210,7 @@ def test_after_the_last_tool_call_that_is_allowed_the_model_may_still_answer(set
     for machine, script, most in (("react", answers, 1), ("stepwise", STEPS, 0)):
         with scripted_engine(settings, script) as engine:
             run_id = engine.submit(request(machine).model_copy(update={"limits": Limits(tool_calls=most)}))
-            assert ended(engine, run_id).status == "answered"
+            assert at_rest(engine, run_id).status == "answered"
 
 
 def test_a_timeout_of_a_node_s_own_fails_the_run(settings: Settings, monkeypatch: pytest.MonkeyPatch):
@@ -229,7 +221,7 @@ def test_a_timeout_of_a_node_s_own_fails_the_run(settings: Settings, monkeypatch
 
     monkeypatch.setattr("workbench.bench.to_message", slow)
     with scripted_engine(settings, STEPS) as engine:
-        view = ended(engine, engine.submit(request("stepwise")))
+        view = at_rest(engine, engine.submit(request("stepwise")))
     assert view.status == "failed" and view.finished is not None and view.finished.error is not None
     assert "nobody came" in view.finished.error.message
 
@@ -240,7 +232,7 @@ def test_the_answer_is_cut_to_the_tokens_that_are_left(settings: Settings):
     engine = Engine(settings, {"scripted": backend})
     try:
         run_id = engine.submit(request("reflection").model_copy(update={"limits": Limits(tokens=20)}))
-        ended(engine, run_id)
+        at_rest(engine, run_id)
         called = next(event for event in engine.store.events(run_id) if isinstance(event, ModelCalled))
     finally:
         engine.close()

@@ -1,11 +1,10 @@
 """Follow-up questions in a thread, and runs that are run again with their seed."""
 
-import time
 from typing import Any
 
 import pytest
 
-from tests.runs import finish, request, scripted_engine, step, verdict
+from tests.runs import at_rest, request, scripted_engine, step, verdict
 from workbench.backends.base import ModelInfo
 from workbench.backends.scripted import ScriptedBackend
 from workbench.engine import Engine
@@ -19,14 +18,6 @@ STEPS = [step("Read", "one"), step("Count", "two"), step("Check", "three", "fina
 DRAFTS = ["A first draft.", verdict("revise", 4, "Too short."), "A second draft.", verdict("accept", 9)]
 
 
-def ended(engine: Engine, run_id: str) -> RunView:
-    """The run's fold once its end is on disk."""
-    _, view = finish(engine, run_id)
-    while engine.is_live(run_id):
-        time.sleep(0.01)
-    return view
-
-
 def sent(view: RunView, number: int) -> list[dict[str, Any]]:
     """The messages of a call."""
     return list(view.calls[number].called.messages)
@@ -36,9 +27,9 @@ def test_a_follow_up_knows_the_thread_and_starts_its_rounds_afresh(settings: Set
     """The generator and the critic both know what was said, and judge the new task."""
     with scripted_engine(settings, [*DRAFTS, *DRAFTS]) as engine:
         first = engine.submit(request("reflection", "Write about rust.", rounds=2))
-        ended(engine, first)
+        at_rest(engine, first)
         second = engine.follow_up(first, request("reflection", "Now about gold.", rounds=2))
-        view = ended(engine, second)
+        view = at_rest(engine, second)
         row = engine.store.run(second)
     assert view.status == "answered" and (row.parent, row.relation) == (first, "continue")
     for number in (0, 1):
@@ -56,11 +47,11 @@ def test_a_thread_grows_with_every_question_in_its_order(settings: Settings):
     """Also through another machine."""
     with scripted_engine(settings, [*STEPS, *STEPS, *DRAFTS]) as engine:
         first = engine.submit(request("stepwise", "One?"))
-        ended(engine, first)
+        at_rest(engine, first)
         second = engine.follow_up(first, request("stepwise", "Two?"))
-        ended(engine, second)
+        at_rest(engine, second)
         third = engine.follow_up(second, request("reflection", "Three?"))
-        text = sent(ended(engine, third), 0)[0]["content"]
+        text = sent(at_rest(engine, third), 0)[0]["content"]
         assert [row.id for row in engine.store.family(third)] == [first, second, third]
     assert text.index("User: One?") < text.index("User: Two?") and text.count("Assistant: Four.") == 2
 
@@ -73,7 +64,7 @@ def test_the_oldest_exchanges_are_left_out_when_they_do_not_fit_and_that_is_said
         history = (Exchange(question="Old?", answer="old " * 2_900), Exchange(question="New?", answer="fresh"))
         asked = request("stepwise").model_copy(update={"history": history})
         asked = asked.model_copy(update={"settings": asked.settings.model_copy(update={"context_window": 3_000})})
-        view = ended(engine, engine.submit(asked))
+        view = at_rest(engine, engine.submit(asked))
     finally:
         engine.close()
     assert view.status == "answered"
@@ -90,11 +81,11 @@ def test_a_follow_up_that_is_cut_off_pays_for_nothing_twice(settings: Settings):
     broken = {"text": "", "error": "authentication_failed"}
     with scripted_engine(settings, [*STEPS, *STEPS[:2], broken, *STEPS[2:]]) as engine:
         first = engine.submit(request("stepwise", "One?"))
-        ended(engine, first)
+        at_rest(engine, first)
         second = engine.follow_up(first, request("stepwise", "Two?"))
-        assert ended(engine, second).status == "failed"
+        assert at_rest(engine, second).status == "failed"
         engine.resume(second)
-        view = ended(engine, second)
+        view = at_rest(engine, second)
     assert view.status == "answered" and view.totals.calls == 5
 
 
@@ -102,7 +93,7 @@ def test_a_run_without_an_answer_cannot_be_continued(settings: Settings):
     """It can be resumed."""
     with scripted_engine(settings, [{"text": "", "error": "authentication_failed"}]) as engine:
         run_id = engine.submit(request("stepwise"))
-        ended(engine, run_id)
+        at_rest(engine, run_id)
         with pytest.raises(InvalidRequest, match="no answer to go on from"):
             engine.follow_up(run_id, request("stepwise", "And?"))
 
@@ -111,9 +102,9 @@ def test_a_run_is_run_again_as_it_was_with_its_seed(settings: Settings):
     """The drawn seed too."""
     with scripted_engine(settings, [*STEPS, *STEPS]) as engine:
         first = engine.submit(request("stepwise", seed=None))
-        before = ended(engine, first)
+        before = at_rest(engine, first)
         second = engine.reproduce(first)
-        after = ended(engine, second)
+        after = at_rest(engine, second)
         row = engine.store.run(second)
     assert before.started is not None and after.started is not None
     assert before.started.request == after.started.request and after.started.request["settings"]["seed"] is not None
@@ -124,13 +115,13 @@ def test_a_fork_is_run_again_as_a_fork(settings: Settings):
     """With what it inherited, and with what was edited in it."""
     with scripted_engine(settings, [*DRAFTS, *DRAFTS[2:], *DRAFTS[2:]]) as engine:
         first = engine.submit(request("reflection"))
-        ended(engine, first)
+        at_rest(engine, first)
         at = next(e.seq for e in engine.store.events(first) if e.kind == "node_finished" and e.node == "critique")
         asked = RunRequest.model_validate(RunView.of(engine.store.events(first)).started.request)
         changed = [*engine.fork_point(first, at).state["messages"][:-1], {"role": "user", "content": "Shorter."}]
         child = engine.fork(first, at, asked, {"messages": changed})
-        before = ended(engine, child)
-        after = ended(engine, engine.reproduce(child))
+        before = at_rest(engine, child)
+        after = at_rest(engine, engine.reproduce(child))
     assert before.started is not None and after.started is not None
     assert after.started.relation == "reproduce" and after.started.inherited == before.started.inherited > 0
     assert [call.called.messages for call in after.calls] == [call.called.messages for call in before.calls]
@@ -150,9 +141,9 @@ def test_a_backend_that_promises_nothing_for_a_seed_says_so(settings: Settings):
     engine = Engine(settings, {"scripted": Careless([*STEPS, *STEPS], speed=0)})
     try:
         first = engine.submit(request("stepwise"))
-        ended(engine, first)
+        at_rest(engine, first)
         second = engine.reproduce(first)
-        ended(engine, second)
+        at_rest(engine, second)
         told = [[e.code for e in engine.store.events(run) if isinstance(e, Warned)] for run in (first, second)]
     finally:
         engine.close()

@@ -4,7 +4,6 @@ import argparse
 import json
 import signal
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -184,8 +183,6 @@ def _watch(engine: "Engine", run_id: str, as_json: bool, after: int = -1) -> int
             hint = f"To go on: python -m workbench runs resume {run_id}"
             transcript.progress.say(f"Interrupted. What there is is kept. {hint}")
             return INTERRUPTED
-    while engine.is_live(run_id):  # its end is on the log; soon it is on the disk
-        time.sleep(0.01)
     status = transcript.view.status
     if not as_json and (ways := how_to_go_on(transcript.view)):
         transcript.progress.say(ways)

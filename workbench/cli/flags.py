@@ -149,9 +149,7 @@ def _validated(asked: dict[str, Any]) -> RunRequest:
 
 
 def _read_prompt(pair: str) -> tuple[str, str]:
-    role, equals, name = pair.partition("=")
-    if not equals or not role:
-        raise InvalidRequest(f"The prompt {pair!r} names no file.", "Write it as --prompt role=file.")
+    role, name = _pair(pair, f"The prompt {pair!r} names no file.", "--prompt role=file")
     try:
         return role, Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -163,9 +161,7 @@ def read_options(machine: str, pairs: Sequence[str]) -> dict[str, Any]:
     known = catalogue.load(machine).options.model_fields if machine in catalogue.MACHINES else {}
     options: dict[str, Any] = {}
     for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise InvalidRequest(f"The option {pair!r} has no value.", "Write it as --option name=value.")
+        name, text = _pair(pair, f"The option {pair!r} has no value.", "--option name=value")
         options[name] = _value(text, known[name].annotation if name in known else None)
     return options
 
@@ -174,11 +170,17 @@ def read_state(pairs: Sequence[str]) -> dict[str, Any]:
     """The changes of a machine's state from KEY=JSON pairs. Raises InvalidRequest."""
     state: dict[str, Any] = {}
     for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise InvalidRequest(f"The change {pair!r} has no value.", "Write it as --set key=JSON.")
+        name, text = _pair(pair, f"The change {pair!r} has no value.", "--set key=JSON")
         state[name] = read_json(f"--set {name}", text)
     return state
+
+
+def _pair(pair: str, lacking: str, form: str) -> tuple[str, str]:
+    """Both sides of NAME=TEXT. Raises InvalidRequest that says what is `lacking` and in which form to write it."""
+    name, equals, text = pair.partition("=")
+    if not equals or not name:
+        raise InvalidRequest(lacking, f"Write it as {form}.")
+    return name, text
 
 
 def read_json(flag: str, text: str) -> Any:

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from streamlit.delta_generator import DeltaGenerator
 
-from workbench.engine import Engine
 from workbench.events import (
     KINDS,
     AnyEvent,
@@ -225,14 +224,6 @@ class Screen:
             self.places.context.html(use)
 
 
-def until_kept(engine: Engine, run_id: str) -> Iterator[list[AnyEvent]]:
-    """A run of this process until its end is on disk: only then may it be run again, replayed or deleted."""
-    yield from engine.follow(run_id, patience=PATIENCE)
-    while engine.is_live(run_id):
-        yield []
-        time.sleep(PATIENCE)
-
-
 def stored(store: RunStore, run_id: str) -> Iterator[list[AnyEvent]]:
     """A run of another process, read from the store as it grows, until it ends or waits or its process is gone."""
     ended = store.run(run_id).status != "running"
@@ -289,7 +280,7 @@ def settled(store: RunStore, run_id: str) -> list[AnyEvent]:
 def _unsettled(events: list[AnyEvent]) -> Iterator[tuple[int, int | None]]:
     """Between which events the log is read whole: a call without an answer, and the first, whose first token counts."""
     ends = {event.call_id: event for event in events if isinstance(event, ModelAnswered | CallFailed)}
-    begun = next((event.seq + event.inherited for event in events if isinstance(event, RunStarted)), 0)
+    begun = next((event.last_inherited for event in events if isinstance(event, RunStarted)), 0)
     own = [event for event in events if isinstance(event, ModelCalled) and event.seq > begun]
     for call in own:
         end = ends.get(call.call_id)
