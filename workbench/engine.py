@@ -83,12 +83,13 @@ class Engine:
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, request: RunRequest, *, session: str = "") -> str:
+    def submit(self, request: RunRequest, *, session: str = "", belongs: str = "") -> str:
         """Start a run and return its id. Raises InvalidRequest when it cannot be run, StoreError when not kept.
 
-        Sessions take turns in front of a backend, however many runs one of them starts.
+        Sessions take turns in front of a backend, however many runs one of them starts. `belongs` names what the run
+        is made for, such as comparison:ID.
         """
-        return self._begin(request, session)
+        return self._begin(request, session, belongs=belongs)
 
     def follow_up(self, run_id: str, request: RunRequest, *, session: str = "") -> str:
         """Ask another question in the thread of a run that has an answer; return the new run's id.
@@ -237,7 +238,7 @@ class Engine:
         self._loop.close()
         self.store.close()
 
-    def _begin(self, request: RunRequest, session: str, origin: Origin | None = None) -> str:
+    def _begin(self, request: RunRequest, session: str, origin: Origin | None = None, belongs: str = "") -> str:
         machine = self._machine(request.machine)
         options = read_options(machine, request.options)
         request = self._resolved(machine, options, request)
@@ -246,8 +247,8 @@ class Engine:
         if unknown:
             known = ", ".join(machine.nodes)
             raise InvalidRequest(f"{machine.title} has no node {unknown[0]!r} to pause before.", f"It has: {known}.")
-        run_id, parent = uuid4().hex[:12], (origin.run, origin.relation) if origin else ()
-        self.store.create(run_id, request, machine.title, now(), *parent)
+        run_id, origin = uuid4().hex[:12], origin or Origin("", "")
+        self.store.create(run_id, request, machine.title, now(), origin.run, origin.relation, belongs)
         log = RunLog(run_id, self.store.append)
         self._launch(Job(log, machine, options, request, origin=origin, session=session))
         return run_id

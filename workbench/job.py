@@ -95,7 +95,7 @@ def heard(paused: Paused | None, reply: Reply | None) -> dict[str, Any]:
 
 def roles_of(request: RunRequest) -> dict[str, prompts.Prompt]:
     """The prompts that a request runs with. Raises PromptError."""
-    return prompts.replaced(prompts.load(request.machine).roles, request.prompts)
+    return prompts.replaced(prompts.load(request.machine).roles, request.prompts, request.examples)
 
 
 def say_started(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:

@@ -5,32 +5,20 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workbench.errors import PromptError
+from workbench.request import Example
 
 FOLDER = Path(__file__).resolve().parent.parent / "prompts"
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Turn(_Strict):
-    """One turn of a worked example."""
-
-    role: Literal["user", "assistant"]
-    content: str
-
-
-class Example(_Strict):
-    """A worked example shown as earlier turns; it is left out when a tool that it `needs` is not offered."""
-
-    needs: tuple[str, ...] = ()
-    turns: tuple[Turn, ...]
 
 
 class Prompt(_Strict):
@@ -85,13 +73,21 @@ def parse(text: str, where: str) -> PromptFile:
     return file
 
 
-def replaced(roles: Mapping[str, Prompt], templates: Mapping[str, str]) -> dict[str, Prompt]:
-    """The roles with other templates for some of them. Raises PromptError for a role or a template that is none."""
+def replaced(
+    roles: Mapping[str, Prompt],
+    templates: Mapping[str, str],
+    examples: Mapping[str, tuple[Example, ...]] = MappingProxyType({}),
+) -> dict[str, Prompt]:
+    """The roles with other templates or worked examples for some of them.
+
+    Raises PromptError for a role or a template that is none.
+    """
     changed = dict(roles)
-    for role, template in templates.items():
+    for role in dict.fromkeys((*templates, *examples)):
         if role not in roles:
             raise PromptError(f"There is no prompt for the role {role!r}.", f"The roles are: {', '.join(roles)}.")
-        changed[role] = roles[role].model_copy(update={"template": template})
+        update = {"template": templates.get(role, roles[role].template)}
+        changed[role] = roles[role].model_copy(update=update | {"examples": examples.get(role, roles[role].examples)})
         check(changed[role], f"The prompt of {role}")
     return changed
 

@@ -69,11 +69,30 @@ class Exchange(BaseModel):
     run: str = ""
 
 
+class Turn(BaseModel):
+    """One turn of a worked example."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class Example(BaseModel):
+    """A worked example shown as earlier turns; it is left out when a tool that it `needs` is not offered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    needs: tuple[str, ...] = ()
+    turns: tuple[Turn, ...]
+
+
 class RunRequest(BaseModel):
     """A run: machine, question, model, options, and how far it may go.
 
     `pause_before` are the nodes that wait for the person, `approve_tools` the tools that do; `prompts` are other
-    templates for some of the machine's roles; `history` is the thread so far, oldest first.
+    templates for some of the machine's roles, `examples` other worked examples; `history` is the thread so far, oldest
+    first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,6 +107,7 @@ class RunRequest(BaseModel):
     pause_before: tuple[str, ...] = ()
     approve_tools: tuple[str, ...] = ()
     prompts: dict[str, str] = Field(default_factory=dict)
+    examples: dict[str, tuple[Example, ...]] = Field(default_factory=dict)
     history: tuple[Exchange, ...] = Field((), max_length=MAX_HISTORY)
 
     @field_validator("question")

@@ -16,6 +16,8 @@ from workbench.errors import DiskFull, StoreError, StoreReadOnly
 from workbench.store import damage, failures
 from workbench.store.runs import RunStore
 
+HALF = 40 * 4096  # behind the pages that hold the tables themselves
+
 
 def address(folder: Path) -> str:
     return f"sqlite:///{folder / 'runs.db'}"
@@ -255,7 +257,7 @@ def test_damage_met_in_a_large_log_has_it_set_aside_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = big_log(tmp_path)
-    content[40960:] = b"\xab" * len(content[40960:])
+    content[HALF:] = b"\xab" * len(content[HALF:])
     (tmp_path / "runs.db").write_bytes(content)
     monkeypatch.setattr(damage, "CHECKED_BYTES", 0)
     store = RunStore(address(tmp_path))

@@ -61,7 +61,49 @@ def families(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX runs_by_status ON runs (status, created_at, id)")
 
 
-STEPS: tuple[Step, ...] = (runs_and_events, families)
+def experiments(connection: Connection) -> None:
+    """Step 3: what runs are made for: prompts' versions, data sets, experiments, comparisons."""
+    for column in ("belongs VARCHAR(120)", "foreign_id VARCHAR(64)", "verdict VARCHAR(8)"):
+        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column} NOT NULL DEFAULT ''")
+    for statement in EXPERIMENTS.split(";"):
+        connection.exec_driver_sql(statement)
+
+
+EXPERIMENTS = """
+CREATE INDEX runs_by_group ON runs (belongs, created_at, id);
+CREATE TABLE prompts (
+    machine VARCHAR(64) NOT NULL, role VARCHAR(64) NOT NULL, number INTEGER NOT NULL, digest VARCHAR(64) NOT NULL,
+    template TEXT NOT NULL, examples TEXT NOT NULL, note TEXT NOT NULL, author VARCHAR(200) NOT NULL,
+    name VARCHAR(200) NOT NULL, tags TEXT NOT NULL, is_default INTEGER NOT NULL, created_at VARCHAR(40) NOT NULL,
+    PRIMARY KEY (machine, role, number));
+CREATE INDEX prompts_by_digest ON prompts (digest);
+CREATE TABLE datasets (
+    digest VARCHAR(64) NOT NULL PRIMARY KEY, name VARCHAR(200) NOT NULL, source TEXT NOT NULL, items INTEGER NOT NULL,
+    created_at VARCHAR(40) NOT NULL);
+CREATE INDEX datasets_by_name ON datasets (name);
+CREATE TABLE dataset_items (
+    digest VARCHAR(64) NOT NULL REFERENCES datasets (digest) ON DELETE CASCADE, number INTEGER NOT NULL,
+    payload TEXT NOT NULL, PRIMARY KEY (digest, number));
+CREATE TABLE experiments (
+    id VARCHAR(64) NOT NULL PRIMARY KEY, name VARCHAR(200) NOT NULL UNIQUE, created_at VARCHAR(40) NOT NULL,
+    status VARCHAR(16) NOT NULL, plan TEXT NOT NULL, dataset VARCHAR(64) NOT NULL, owner VARCHAR(300) NOT NULL,
+    touched FLOAT NOT NULL);
+CREATE TABLE cells (
+    experiment VARCHAR(64) NOT NULL REFERENCES experiments (id) ON DELETE CASCADE, lane INTEGER NOT NULL,
+    item INTEGER NOT NULL, seed INTEGER NOT NULL, key VARCHAR(64) NOT NULL, run_id VARCHAR(64) NOT NULL,
+    status VARCHAR(16) NOT NULL, score FLOAT, answer TEXT NOT NULL, said TEXT NOT NULL,
+    error_code VARCHAR(64) NOT NULL, error TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL, calls INTEGER NOT NULL, seconds FLOAT NOT NULL, confidence FLOAT,
+    feedback VARCHAR(16) NOT NULL, rounds TEXT NOT NULL, PRIMARY KEY (experiment, lane, item, seed));
+CREATE INDEX cells_by_key ON cells (key, status);
+CREATE INDEX cells_by_run ON cells (run_id);
+CREATE TABLE comparisons (
+    id VARCHAR(64) NOT NULL PRIMARY KEY, created_at VARCHAR(40) NOT NULL, question TEXT NOT NULL, lanes TEXT NOT NULL,
+    vote INTEGER, note TEXT NOT NULL, voted_at VARCHAR(40) NOT NULL);
+CREATE INDEX comparisons_by_time ON comparisons (created_at, id)
+"""
+
+STEPS: tuple[Step, ...] = (runs_and_events, families, experiments)
 
 
 def version(connection: Connection) -> int:

@@ -32,6 +32,7 @@ from workbench.store.tables import events as events_table
 from workbench.store.tables import runs as runs_table
 
 RowStatus = Literal["running", "paused", "answered", "stopped", "limit", "failed", "interrupted"]
+Verdict = Literal["", "good", "bad"]
 STATUSES: tuple[RowStatus, ...] = ("running", "paused", "answered", "stopped", "limit", "failed", "interrupted")
 DURABLE = (
     NodeFinished | RunFinished | Resumed | Paused | ToolCalled
@@ -49,6 +50,8 @@ class RunRow:
     """A run as the list shows it: `created_at` in ISO 8601, question and answer perhaps cut, its cost so far.
 
     `parent` is the id of the run that it comes from, which may have been deleted since, and `relation` says how.
+    `belongs` names what it was made for (experiment:ID, comparison:ID, import:DIGEST), `foreign_id` is an imported
+    run's id where it was made, `verdict` is what the person thinks of it.
     """
 
     id: str
@@ -69,6 +72,9 @@ class RunRow:
     error_code: str
     parent: str = ""
     relation: Relation = ""
+    belongs: str = ""
+    foreign_id: str = ""
+    verdict: Verdict = ""
 
 
 _SHOWN = [runs_table.c[field.name] for field in fields(RunRow)]
@@ -94,6 +100,7 @@ class RunStore:
         created_at: str,
         parent: str = "",
         relation: Relation = "",
+        belongs: str = "",
     ) -> None:
         """Enter a run that begins now in this process, by itself or as `relation` of the run `parent`."""
         row = {
@@ -114,6 +121,7 @@ class RunStore:
             "touched": time.time(),
             "parent": parent,
             "relation": relation,
+            "belongs": belongs,
         }
         with self.database.write() as connection:
             try:
@@ -174,17 +182,26 @@ class RunStore:
         return _row(found[0])
 
     def runs(
-        self, search: str = "", status: str = "", machine: str = "", limit: int = 50, offset: int = 0
+        self,
+        search: str = "",
+        status: str = "",
+        machine: str = "",
+        limit: int = 50,
+        offset: int = 0,
+        belongs: str | None = None,
     ) -> list[RunRow]:
-        """Runs, newest first. `search` is looked for in question and answer, in upper or lower case alike."""
-        wanted = _filtered(select(*_SHOWN), search, status, machine)
+        """Runs, newest first. `search` is looked for in question and answer, in upper or lower case alike.
+
+        `belongs` is what they were made for: nothing if empty, None for all.
+        """
+        wanted = _filtered(select(*_SHOWN), search, status, machine, belongs)
         ordered = wanted.order_by(runs_table.c.created_at.desc(), runs_table.c.id.desc())
         with self.database.read() as connection:
             return [_row(row) for row in connection.execute(ordered.limit(limit).offset(offset))]
 
-    def count(self, search: str = "", status: str = "", machine: str = "") -> int:
+    def count(self, search: str = "", status: str = "", machine: str = "", belongs: str | None = None) -> int:
         """How many runs `runs` would list without a limit."""
-        wanted = _filtered(select(func.count()).select_from(runs_table), search, status, machine)
+        wanted = _filtered(select(func.count()).select_from(runs_table), search, status, machine, belongs)
         with self.database.read() as connection:
             return connection.scalar(wanted) or 0
 
@@ -226,6 +243,13 @@ class RunStore:
                 raise InvalidRequest(f"The run {run_id} has gone on meanwhile.", "Look at it again.")
             taken = {"status": "running", "owner": self._owner, "touched": time.time()}
             connection.execute(update(runs_table).where(runs_table.c.id == run_id).values(taken))
+
+    def judge(self, run_id: str, verdict: Verdict) -> None:
+        """Keep what the person thinks of a run. Raises RunNotFound."""
+        with self.database.write() as connection:
+            chosen = update(runs_table).where(runs_table.c.id == _plain(run_id))
+            if not connection.execute(chosen.values(verdict=verdict)).rowcount:
+                raise RunNotFound(f"There is no run {run_id}.")
 
     def release(self, run_ids: Iterable[str]) -> None:
         """Mark those of the runs that are running in this process as interrupted."""
@@ -332,7 +356,9 @@ def _end(event: RunFinished, question: str) -> dict[str, Any]:
     }
 
 
-def _filtered(wanted: Select[Any], search: str, status: str, machine: str) -> Select[Any]:
+def _filtered(wanted: Select[Any], search: str, status: str, machine: str, belongs: str | None) -> Select[Any]:
+    if belongs is not None:
+        wanted = wanted.where(runs_table.c.belongs == _plain(belongs))
     if search.strip():
         needle = _fold(search.strip()[:LONGEST_SEARCH])
         wanted = wanted.where(runs_table.c.searched.contains(needle, autoescape=True))

@@ -36,9 +36,13 @@ runs = Table(
     Column("touched", Float, nullable=False),  # Unix time of the last write
     Column("parent", String(64), nullable=False, server_default=""),  # the run that it comes from, perhaps deleted
     Column("relation", String(16), nullable=False, server_default=""),  # fork, continue or reproduce
+    Column("belongs", String(120), nullable=False, server_default=""),  # experiment:ID, comparison:ID, import:DIGEST
+    Column("foreign_id", String(64), nullable=False, server_default=""),  # an imported run's id where it was made
+    Column("verdict", String(8), nullable=False, server_default=""),  # the person's own: good, bad
     Index("runs_by_time", "created_at", "id"),
     Index("runs_by_status", "status", "created_at", "id"),
     Index("runs_by_parent", "parent"),
+    Index("runs_by_group", "belongs", "created_at", "id"),
 )
 
 events = Table(
@@ -49,4 +53,93 @@ events = Table(
     Column("kind", String(64), nullable=False),
     Column("at", Float, nullable=False),
     Column("payload", Text, nullable=False),  # the event as `events.to_json` writes it
+)
+
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("machine", String(64), primary_key=True),
+    Column("role", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1, 2, ... of this role
+    Column("digest", String(64), nullable=False),
+    Column("template", Text, nullable=False),
+    Column("examples", Text, nullable=False),  # JSON
+    Column("note", Text, nullable=False),
+    Column("author", String(200), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("tags", Text, nullable=False),  # JSON
+    Column("is_default", Integer, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Index("prompts_by_digest", "digest"),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 over the items
+    Column("name", String(200), nullable=False),
+    Column("source", Text, nullable=False),  # where it came from: a file's name, a shipped set, pasted
+    Column("items", Integer, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Index("datasets_by_name", "name"),
+)
+
+dataset_items = Table(
+    "dataset_items",
+    metadata,
+    Column("digest", String(64), ForeignKey("datasets.digest", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 0, 1, ...
+    Column("payload", Text, nullable=False),  # JSON
+)
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("created_at", String(40), nullable=False),
+    Column("status", String(16), nullable=False),  # waiting, running, stopped, done
+    Column("plan", Text, nullable=False),  # JSON, with every default filled in
+    Column("dataset", String(64), nullable=False),
+    Column("owner", String(300), nullable=False),
+    Column("touched", Float, nullable=False),
+)
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("experiment", String(64), ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
+    Column("lane", Integer, primary_key=True, autoincrement=False),
+    Column("item", Integer, primary_key=True, autoincrement=False),
+    Column("seed", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(64), nullable=False),  # hash of all that decides the answer: the request, the model's digest
+    Column("run_id", String(64), nullable=False),
+    Column("status", String(16), nullable=False),  # waiting, running, done, error
+    Column("score", Float),  # 0 to 1; NULL while there is none
+    Column("answer", Text, nullable=False),
+    Column("said", Text, nullable=False),  # the scorer's reason
+    Column("error_code", String(64), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("confidence", Float),  # mean token probability of the answer's call
+    Column("feedback", String(16), nullable=False),
+    Column("rounds", Text, nullable=False),  # JSON: of each round its answer's score and tokens so far
+    Index("cells_by_key", "key", "status"),
+    Index("cells_by_run", "run_id"),
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("created_at", String(40), nullable=False),
+    Column("question", Text, nullable=False),
+    Column("lanes", Text, nullable=False),  # JSON: what each lane is, and its run
+    Column("vote", Integer),  # the lane that won; -1 a tie; NULL no vote yet
+    Column("note", Text, nullable=False),
+    Column("voted_at", String(40), nullable=False),
+    Index("comparisons_by_time", "created_at", "id"),
 )

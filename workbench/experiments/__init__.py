@@ -1,0 +1,1 @@
+"""Experiments: many runs over a data set, scored, with honest statistics."""
