@@ -24,6 +24,7 @@ class RunLog:
         self.run_id = run_id
         self.failure: StoreError | None = None
         self.on_failure: Callable[[], object] = lambda: None
+        self.watch: Callable[[AnyEvent], object] = lambda event: None
         self._save = save
         self._began = time.monotonic() - (before[-1].at if before else 0.0)
         self._events: list[AnyEvent] = list(before)
@@ -110,6 +111,7 @@ class RunLog:
             self._events.append(event)  # type: ignore[arg-type]
             self.finished = self.finished or isinstance(event, RunFinished)
             self._news.notify_all()
+        self.watch(event)  # type: ignore[arg-type]
         self._later("save", SAVE_SECONDS, self._save_or_fail)
         return event
 

@@ -45,6 +45,14 @@ class Settings(BaseModel):
     script: Path | None = Field(None, alias="WORKBENCH_SCRIPT")
     script_speed: float = Field(30.0, ge=0, alias="WORKBENCH_SCRIPT_SPEED")
 
+    otel_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otel_traces_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    otel_headers: SecretStr = Field(SecretStr(""), alias="OTEL_EXPORTER_OTLP_HEADERS")
+    otel_exporter: Literal["", "otlp", "console", "none"] = Field("", alias="OTEL_TRACES_EXPORTER")
+    otel_service_name: str = Field("second-thought", alias="OTEL_SERVICE_NAME")
+    otel_disabled: bool = Field(False, alias="OTEL_SDK_DISABLED")
+    otel_content: str = Field("", alias="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
+
     @field_validator("home", "models_folder", "script")
     @classmethod
     def _at_home(cls, path: Path | None) -> Path | None:
@@ -63,6 +71,14 @@ class Settings(BaseModel):
     def models_path(self) -> Path:
         """The folder of the embedded engine's model files."""
         return self.models_folder or self.home / "models"
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether runs are sent to a collector as spans."""
+        asked = bool(self.otel_endpoint or self.otel_traces_endpoint)
+        return not self.otel_disabled and (
+            self.otel_exporter in ("otlp", "console") or (not self.otel_exporter and asked)
+        )
 
     @property
     def store_url(self) -> str:
