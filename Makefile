@@ -2,6 +2,7 @@
 
 PYTHON ?=
 PORT ?= 8501
+STUDIO_PORT ?= 2024
 ARGS ?=
 PY := .venv/bin/python
 SMALL_MODEL := qwen2.5-coder-0.5b-instruct-q4_k_m
@@ -9,7 +10,7 @@ SMALL_MODEL := qwen2.5-coder-0.5b-instruct-q4_k_m
 # What the caller's shell says about Python is not ours to inherit.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX
 
-.PHONY: help setup run test check bench lock readme
+.PHONY: help setup run test check bench studio lock readme
 
 help: ## show these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -33,6 +34,9 @@ check: setup ## ruff and mypy
 
 bench: setup ## measure, and print tables (ARGS=--help for its options)
 	@$(PY) -m benchmarks $(ARGS)
+
+studio: setup ## the machines in LangGraph's own dev server (STUDIO_PORT=2024); needs no account, sends no analytics
+	@LANGGRAPH_CLI_NO_ANALYTICS=1 LANGSMITH_TRACING=false .venv/bin/langgraph dev --no-browser --port $(STUDIO_PORT)
 
 readme: setup ## write the README's tables anew from the registries
 	@$(PY) -m scripts.readme_tables

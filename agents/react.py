@@ -1,12 +1,13 @@
 """ReAct: thought, action, observation, until it finishes (Yao et al. 2210.03629), in three dialects."""
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from agents.contract import Bench, Machine, Observation
 from agents.contract import Options as BaseOptions

@@ -1,13 +1,14 @@
 """Stepwise: one structured reasoning step after another, then the answer, after OpenAI's o1 as its users saw it."""
 
 import re
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field, model_validator
+from typing_extensions import TypedDict
 
 from agents.contract import Bench, Machine
 from agents.contract import Options as BaseOptions
@@ -50,9 +51,9 @@ class State(TypedDict, total=False):
 
 
 def begin(question: str, bench: Bench) -> dict[str, Any]:
-    """The first state of a run: system prompt, question, and the planted assistant turn that sets the tone."""
-    planted = AIMessage(bench.prompt("planted"))
-    return {"messages": [SystemMessage(bench.prompt("system")), HumanMessage(question), planted], "steps": 0}
+    """The first state of a run: system prompt, worked examples, question, and a planted assistant turn for the tone."""
+    told = [SystemMessage(bench.prompt("system")), *bench.examples("system")]
+    return {"messages": [*told, HumanMessage(question), AIMessage(bench.prompt("planted"))], "steps": 0}
 
 
 async def think(state: State, runtime: Runtime[Bench]) -> State:
