@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workbench.events import Feedback
+from workbench.events import Feedback, Totals
 
 CellStatus = Literal["waiting", "running", "done", "error"]
 
@@ -39,16 +39,36 @@ class Item(_Frozen):
 
 
 class Score(_Frozen):
-    """How good an answer is: from 0 to 1, why, and what was read out of the answer as the answer proper."""
+    """How good an answer is: from 0 to 1, why, and what was read out of the answer as the answer proper.
+
+    `judging` is what asking a model for the score has cost, apart from what the answer itself has.
+    """
 
     value: float = Field(ge=0, le=1)
     said: str = ""
     read: str = ""
+    judging: Totals = Totals()
 
 
 class Round(_Frozen):
-    """The answer that a machine would have given after a round: its score, and the tokens written up to there."""
+    """The answer that a machine would have given after a round: its score, and the tokens spent up to there.
 
+    Tokens are prompt and completion together, from the run's beginning: the last round's are at most the cell's own.
+    """
+
+    score: float
+    tokens: int
+
+
+class Sample(_Frozen):
+    """One of the answers that a machine draws and puts to the vote, in the order in which they were drawn.
+
+    `answer` is the text that votes, normalised: samples with the same text vote for the same; empty when none could
+    be read out, which casts no vote. `score` is what this answer would score alone; `tokens` are its own prompt and
+    completion tokens together.
+    """
+
+    answer: str
     score: float
     tokens: int
 
@@ -58,7 +78,7 @@ class Cell(_Frozen):
 
     `score` is None until there is one; an `error` is no wrong answer. `rounds` are those of a machine that revises:
     the first is its first answer. Tokens and seconds are the run's own; `confidence` is the mean token probability
-    of its answer (0 to 1), None where the backend does not tell.
+    of its answer (0 to 1), None where the backend does not tell. `samples` are those of a machine that votes.
     """
 
     lane: int
@@ -79,3 +99,4 @@ class Cell(_Frozen):
     confidence: float | None = None
     feedback: Feedback = "none"
     rounds: tuple[Round, ...] = ()
+    samples: tuple[Sample, ...] = ()

@@ -86,15 +86,16 @@ CREATE TABLE dataset_items (
     payload TEXT NOT NULL, PRIMARY KEY (digest, number));
 CREATE TABLE experiments (
     id VARCHAR(64) NOT NULL PRIMARY KEY, name VARCHAR(200) NOT NULL UNIQUE, created_at VARCHAR(40) NOT NULL,
-    status VARCHAR(16) NOT NULL, plan TEXT NOT NULL, dataset VARCHAR(64) NOT NULL, owner VARCHAR(300) NOT NULL,
-    touched FLOAT NOT NULL);
+    status VARCHAR(16) NOT NULL, reason TEXT NOT NULL, plan TEXT NOT NULL, lanes TEXT NOT NULL,
+    dataset VARCHAR(64) NOT NULL, owner VARCHAR(300) NOT NULL, touched FLOAT NOT NULL);
 CREATE TABLE cells (
     experiment VARCHAR(64) NOT NULL REFERENCES experiments (id) ON DELETE CASCADE, lane INTEGER NOT NULL,
     item INTEGER NOT NULL, seed INTEGER NOT NULL, key VARCHAR(64) NOT NULL, run_id VARCHAR(64) NOT NULL,
     status VARCHAR(16) NOT NULL, score FLOAT, answer TEXT NOT NULL, said TEXT NOT NULL,
     error_code VARCHAR(64) NOT NULL, error TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL, calls INTEGER NOT NULL, seconds FLOAT NOT NULL, confidence FLOAT,
-    feedback VARCHAR(16) NOT NULL, rounds TEXT NOT NULL, PRIMARY KEY (experiment, lane, item, seed));
+    feedback VARCHAR(16) NOT NULL, rounds TEXT NOT NULL, samples TEXT NOT NULL,
+    PRIMARY KEY (experiment, lane, item, seed));
 CREATE INDEX cells_by_key ON cells (key, status);
 CREATE INDEX cells_by_run ON cells (run_id);
 CREATE TABLE comparisons (

@@ -98,8 +98,10 @@ experiments = Table(
     Column("id", String(64), primary_key=True),
     Column("name", String(200), nullable=False, unique=True),
     Column("created_at", String(40), nullable=False),
-    Column("status", String(16), nullable=False),  # waiting, running, stopped, done
+    Column("status", String(16), nullable=False),  # waiting, running, stopping, stopped, done
+    Column("reason", Text, nullable=False),  # why it stopped by itself
     Column("plan", Text, nullable=False),  # JSON, with every default filled in
+    Column("lanes", Text, nullable=False),  # JSON: of each lane the request that its cells share, whole
     Column("dataset", String(64), nullable=False),
     Column("owner", String(300), nullable=False),
     Column("touched", Float, nullable=False),
@@ -127,6 +129,7 @@ cells = Table(
     Column("confidence", Float),  # mean token probability of the answer's call
     Column("feedback", String(16), nullable=False),
     Column("rounds", Text, nullable=False),  # JSON: of each round its answer's score and tokens so far
+    Column("samples", Text, nullable=False),  # JSON: of each drawn answer its text, score and tokens
     Index("cells_by_key", "key", "status"),
     Index("cells_by_run", "run_id"),
 )
