@@ -1,0 +1,318 @@
+"""Import: a bundle is read and checked whole, then entered at once; nothing in it is run, and no id of it is ours."""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any, Literal, cast, get_args
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from agents import catalogue
+from agents.contract import Role
+from workbench import __version__
+from workbench.carry import archive, leaving
+from workbench.carry.arriving_experiment import read_experiment
+from workbench.carry.records import MOST_RUNS, Contents, Imported, PromptRecord, RunRecord, RunSummary, newer
+from workbench.errors import BundleError
+from workbench.events import (
+    AnyEvent,
+    CallFailed,
+    ModelAnswered,
+    ModelCalled,
+    Resumed,
+    RunFinished,
+    RunStarted,
+    ToolAnswered,
+    ToolCalled,
+    Unknown,
+    from_dict,
+)
+from workbench.prompts import Prompt
+from workbench.request import Limits, RunRequest
+from workbench.store import experiments, foreign, foreign_experiment
+from workbench.store.foreign import Arrival
+from workbench.store.foreign_experiment import ExperimentArrival
+from workbench.store.runs import RunStore
+
+BELONGS = "import:"
+ELSEWHERE = "@import"  # marks the id of a run that is not here, so that it is not taken for one of ours
+LONGEST_RUN = 1e8  # seconds
+MOST_NODES, MOST_EDGES = 200, 1_000
+MOST_LOGPROB = 0.01  # of what is certain 0, up to rounding
+MAY_BE_INFINITE = {"mean_logprob", "perplexity"}  # a token may have the probability 0
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass
+class Shipment:
+    """A bundle that was read to its end and found sound."""
+
+    manifest: archive.Manifest
+    arrivals: list[Arrival]
+    summaries: list[RunSummary]
+    unknown: dict[str, int] = field(default_factory=dict)  # kinds of events that this version does not know
+    experiment: ExperimentArrival | None = None
+
+    @property
+    def belongs(self) -> str:
+        """What its runs belong to once they are here: their experiment, or the import."""
+        return experiments.belongs(self.experiment.id) if self.experiment else f"{BELONGS}{self.manifest.digest[:16]}"
+
+    def contents(self, store: RunStore | None) -> Contents:
+        """What a person is told of it, and what of it is in the store."""
+        known = foreign.known(store.database, self.belongs) if store else {}
+        arrived = self.experiment
+        return Contents(
+            kind=cast(Literal["run", "experiment"], self.manifest.kind),
+            program=self.manifest.program,
+            created_at=self.manifest.created_at,
+            libraries=self.manifest.libraries,
+            digest=self.manifest.digest,
+            runs=tuple(self.summaries),
+            notes=tuple(self._notes()),
+            present={run.id: known[run.id] for run in self.summaries if run.id in known},
+            experiment=arrived.plan.name if arrived else "",
+            experiment_here=foreign_experiment.known(store.database, arrived.id) if store and arrived else "",
+            items=len(arrived.items) if arrived else 0,
+            cells=len(arrived.cells) if arrived else 0,
+        )
+
+    def _notes(self) -> Iterator[str]:
+        if newer(self.manifest.program, __version__):
+            yield (
+                f"It was made by Second Thought {self.manifest.program[:40]}; this is {__version__}."
+                " What this version does not know is kept and not shown."
+            )
+        for kind, count in sorted(self.unknown.items()):
+            yield f"{count:,} events of the kind {kind} are not known here: they are kept and not shown."
+        for machine in sorted({run.machine for run in self.summaries} - set(catalogue.MACHINES)):
+            yield f"There is no machine {machine[:64]!r} here: its runs can be replayed, but not run again."
+        if cut := sum(run.status == "interrupted" for run in self.summaries):
+            yield f"{cut:,} of its runs had not ended when they were exported: they count as interrupted here."
+
+
+def inspect(file: IO[bytes], store: RunStore | None = None) -> Contents:
+    """What a bundle holds, after all of it has been checked; nothing is kept. Raises BundleError."""
+    return _read(file).contents(store)
+
+
+def import_bundle(store: RunStore, file: IO[bytes]) -> Imported:
+    """Take a bundle in, all of it or nothing; one that was taken in before is left as it is.
+
+    Raises BundleError, StoreError.
+    """
+    shipment = _read(file)
+    taken = foreign.take_in(store.database, shipment.belongs, shipment.arrivals, shipment.experiment)
+    contents = shipment.contents(store)
+    return Imported(tuple(contents.present.values()), not taken, contents)
+
+
+def _read(file: IO[bytes]) -> Shipment:
+    with archive.reading(file) as bundle:
+        records = _records(bundle)
+        texts = _texts(bundle)
+        ids = {record.id: uuid4().hex[:12] for record in records}
+        shipment = Shipment(bundle.manifest, [], [])
+        logs = _logs(bundle)
+        for record in records:
+            log = _Log(record, ids, texts, shipment.unknown)
+            for event in next(logs, ()):
+                log.take(event)
+            shipment.arrivals.append(log.arrival)
+            shipment.summaries.append(log.summary())
+        if next(logs, None) is not None:
+            raise BundleError("There are events in the bundle of a run that it does not list.")
+        if bundle.manifest.kind == "experiment":
+            shipment.experiment = read_experiment(bundle, ids)
+        return shipment
+
+
+def _records(bundle: archive.Reader) -> list[RunRecord]:
+    records: list[RunRecord] = []
+    for data in bundle.lines(archive.RUNS):
+        try:
+            records.append(RunRecord.model_validate(data))
+        except ValidationError as error:
+            raise archive.explain(error, f"Run {len(records) + 1}") from None
+        if len(records) > MOST_RUNS:
+            raise BundleError(f"It has more than {MOST_RUNS:,} runs.", "Export less at once.")
+    alone = bundle.manifest.kind == "run"
+    if (alone and not records) or len({record.id for record in records}) < len(records):
+        raise BundleError("The bundle lists no run, or one of them twice.")
+    return records
+
+
+def _texts(bundle: archive.Reader) -> dict[str, Prompt]:
+    """The prompts by their digests, which are computed anew."""
+    texts: dict[str, Prompt] = {}
+    for data in bundle.lines(archive.PROMPTS):
+        try:
+            record = PromptRecord.model_validate(data)
+        except ValidationError as error:
+            raise archive.explain(error, "A prompt") from None
+        if record.prompt.digest != record.digest:
+            raise BundleError(f"The prompt of {record.role[:64]} in the bundle is not the one that its digest names.")
+        texts[record.digest] = record.prompt
+    return texts
+
+
+def _logs(bundle: archive.Reader) -> Iterator[Iterable[AnyEvent]]:
+    """Each run's events, as the bundle has them one after the other; a log begins with number 0."""
+    events = map(_event, bundle.lines(archive.EVENTS))
+    held: list[AnyEvent] = []
+
+    def one() -> Iterator[AnyEvent]:
+        yield held.pop()
+        for event in events:
+            if event.seq == 0:
+                held.append(event)
+                return
+            yield event
+
+    held.extend(event for event in [next(events, None)] if event is not None)
+    while held:
+        yield one()
+
+
+def _event(data: Any) -> AnyEvent:
+    """An event, or one of a kind that is not known here, kept as it is. Raises BundleError."""
+    try:
+        event = from_dict(data)
+    except ValidationError as error:
+        raise archive.explain(error, "An event") from None
+    if not _KIND.fullmatch(event.kind):
+        raise BundleError("An event in the bundle has a kind that is no name.")
+    return event
+
+
+class _Log:
+    """A run's log while it is checked, event by event, and given its new ids."""
+
+    def __init__(
+        self, record: RunRecord, ids: Mapping[str, str], texts: Mapping[str, Prompt], unknown: dict[str, int]
+    ) -> None:
+        self.arrival = Arrival(ids[record.id], record.id, record.verdict)
+        self._record, self._ids, self._texts, self._unknown = record, ids, texts, unknown
+        self._count, self._at = 0, 0.0
+        self._inherited = 0
+        self._open: set[str] = set()
+
+    def take(self, event: AnyEvent) -> None:
+        """The next event. Raises BundleError when it cannot be the next one of this log."""
+        if event.run_id != self._record.id:
+            raise self._wrong("holds an event of another run, or the bundle's logs are in another order")
+        if event.seq != self._count:
+            raise self._wrong(f"goes from event {self._count - 1} to {event.seq}")
+        if (event.seq == 0) != isinstance(event, RunStarted):
+            raise self._wrong("does not begin with its beginning, and with it alone")
+        if not self._at <= event.at <= LONGEST_RUN:  # false for what is no number, too
+            raise self._wrong(f"has a wrong time at event {event.seq}")
+        self._check_numbers(event)
+        self._check_meaning(event)
+        self._count, self._at = self._count + 1, event.at
+        self.arrival.take(self._renamed(event))
+
+    def summary(self) -> RunSummary:
+        """The run as it is shown before it is taken in. Raises BundleError for a log that is empty or cut."""
+        if self._count == 0:
+            raise self._wrong("is empty")
+        if self._inherited >= self._count:
+            raise self._wrong("is shorter than what it inherits")
+        row = self.arrival.settled("")
+        shown = ("created_at", "status", "machine", "backend", "model", "question", "answer", "verdict")
+        digest, names = self._record.model_digest[:64], {name: row[name] for name in shown}
+        return RunSummary(id=self._record.id, model_digest=digest, events=self._count, **names)
+
+    def _wrong(self, what: str) -> BundleError:
+        return BundleError(f"The log of run {self._record.id} in the bundle {what}.")
+
+    def _check_numbers(self, event: AnyEvent) -> None:
+        """Seconds and shares are numbers: what is not would break whatever adds or shows them."""
+        values = [*vars(event).items(), *(vars(event.totals).items() if isinstance(event, RunFinished) else ())]
+        for name, value in values:
+            if isinstance(value, float) and not math.isfinite(value) and name not in MAY_BE_INFINITE:
+                raise self._wrong(f"has no number as {name} of event {event.seq}")
+        if isinstance(event, ModelAnswered):
+            logs = (event.mean_logprob or 0.0, *(token.logprob for token in event.lowest_tokens))
+            if not all(value <= MOST_LOGPROB for value in logs):
+                raise self._wrong(f"has a probability above 1 at event {event.seq}")
+
+    def _check_meaning(self, event: AnyEvent) -> None:
+        """Whatever is answered was asked before, and is answered once; what is read again when it goes on can be."""
+        match event:
+            case ModelCalled(call_id=name) | ToolCalled(tool_id=name):
+                self._open.add(name)
+            case ModelAnswered(call_id=name) | CallFailed(call_id=name) | ToolAnswered(tool_id=name):
+                if name not in self._open:
+                    raise self._wrong(f"answers at event {event.seq} what was not asked")
+                self._open.discard(name)
+            case Resumed():
+                self._check_resumed(event)
+            case Unknown(kind=kind):
+                self._unknown[kind] = self._unknown.get(kind, 0) + 1
+
+    def _check_resumed(self, event: Resumed) -> None:
+        try:
+            Limits.model_validate(event.limits)
+        except ValidationError as error:
+            raise archive.explain(error, f"Event {event.seq} of run {self._record.id}") from None
+        if event.resumed_at:
+            self._moment(event.resumed_at)
+
+    def _renamed(self, event: AnyEvent) -> AnyEvent:
+        """The event under the run's new id; at the beginning with the new ids of its relatives too."""
+        update: dict[str, Any] = {"run_id": self.arrival.id}
+        if isinstance(event, Unknown):
+            update["payload"] = event.payload | update
+        elif isinstance(event, RunStarted):
+            self._check_beginning(event)
+            update |= {
+                "request": self._request(event),
+                "parent_run": self._relative(event.parent_run) if event.parent_run else None,
+                "created_at": self._moment(event.created_at),
+            }
+        return event.model_copy(update=update)
+
+    def _check_beginning(self, event: RunStarted) -> None:
+        self._inherited = event.inherited
+        if event.inherited < 0:
+            raise self._wrong("inherits less than nothing")
+        if event.request != self._record.request:
+            raise self._wrong("was asked for something else than the bundle's list says")
+        if any(node.role not in get_args(Role) for node in event.graph.nodes):
+            raise self._wrong("gives a node a role that there is not")
+        if len(event.graph.nodes) > MOST_NODES or len(event.graph.edges) > MOST_EDGES:
+            raise self._wrong("has a state machine that is too large to be drawn")
+        if event.parent_run and event.parent_run != self._record.id:
+            self.arrival.parent = self._ids.get(event.parent_run, "")
+
+    def _request(self, event: RunStarted) -> dict[str, Any]:
+        """The request with the ids of its thread's runs, and with the prompts that it ran with where ours are others.
+
+        Run again here it is filled from the same templates.
+        """
+        try:
+            request = RunRequest.model_validate(event.request)
+        except ValidationError as error:
+            wrong = archive.explain(error, f"The request of run {self._record.id}")
+            hint = archive.UPDATE if newer(self._record.version, __version__) else ""
+            raise BundleError(wrong.message, hint) from None
+        history = tuple(one.model_copy(update={"run": self._ids.get(one.run, "")}) for one in request.history)
+        here = leaving.roles(event)
+        theirs = {
+            role: self._texts[digest]
+            for role, digest in event.prompts.items()
+            if digest in self._texts and role in here and here[role].digest != digest
+        }
+        prompts = request.prompts | {role: prompt.template for role, prompt in theirs.items()}
+        examples = request.examples | {role: prompt.examples for role, prompt in theirs.items()}
+        changed = request.model_copy(update={"history": history, "prompts": prompts, "examples": examples})
+        return changed.model_dump(mode="json")
+
+    def _relative(self, run_id: str) -> str:
+        return self._ids.get(run_id, f"{run_id[:48]}{ELSEWHERE}")
+
+    def _moment(self, text: str) -> str:
+        return archive.moment(text, f"Run {self._record.id}")
