@@ -590,3 +590,10 @@ def test_the_question_is_stored_cut_but_searched_as_far_as_it_is_stored(store: R
     assert len(store.run("run-1").question) == KEPT
     assert store.count(search="NEEDLE") == 1
     assert runs_module.STATUSES[-1] == "interrupted"
+
+
+def test_runs_made_for_experiments_are_left_out_where_they_are_not_wanted(store: RunStore) -> None:
+    for number, belongs in enumerate(("", "comparison:abc", "experiment:abc", "import:abc")):
+        store.create(f"run-{number}", a_request(), "Stepwise", "2026-11-23T12:00:00+00:00", belongs=belongs)
+    assert store.count() == 4 and store.count(experiments=False) == 3
+    assert {row.belongs for row in store.runs(experiments=False)} == {"", "comparison:abc", "import:abc"}

@@ -47,7 +47,11 @@ class Lane(_Strict):
 
 
 class Plan(_Strict):
-    """A whole experiment. `dataset` is a path, a shipped set's name, or a kept set's name or digest."""
+    """A whole experiment. `dataset` is a path, a shipped set's name, or a kept set's name or digest.
+
+    `parallel` are the cells of one backend that run at once, where that is not to be what the backend can take. With
+    `reuse` a cell that another experiment has answered already takes its run over.
+    """
 
     name: str = Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f/\\]+$")
     dataset: str = Field(min_length=1)
@@ -59,6 +63,8 @@ class Plan(_Strict):
     lanes: tuple[Lane, ...] = Field(min_length=1, max_length=MOST_LANES)
     settings: ModelSettings = ModelSettings()
     limits: Limits = Limits()
+    parallel: int | None = Field(None, ge=1, le=256, description="Cells of one backend that run at once.")
+    reuse: bool = Field(True, description="Take over what another experiment has answered already.")
 
     @field_validator("scorer", mode="before")
     @classmethod
@@ -95,6 +101,16 @@ def parse(text: str, where: str) -> Plan:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"])) or "the experiment"
         raise InvalidRequest(f"{where}, {place}: {problem['msg'].removeprefix('Value error, ')}.") from None
+
+
+def to_yaml(plan: Plan) -> str:
+    """The plan as a YAML text that `parse` reads as the same plan; what is left to its default is left out."""
+    data = plan.model_dump(mode="json", exclude_defaults=True)
+    if not data["scorer"].get("settings"):
+        data["scorer"] = data["scorer"]["name"]
+    if plan.seeds == tuple(range(len(plan.seeds))) and len(plan.seeds) > 1:
+        data["seeds"] = len(plan.seeds)
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
 
 
 def read(path: Path) -> Plan:

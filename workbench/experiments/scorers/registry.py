@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from workbench.errors import InvalidRequest
 from workbench.experiments.model import Item
-from workbench.experiments.scorers import numbers
 from workbench.experiments.scorers.base import AskModel, Scorer, ScorerSettings
+from workbench.experiments.scorers.numbers import alone
 
 SCORERS: tuple[str, ...] = (
     "exact",
@@ -78,7 +78,7 @@ def fitting(items: Sequence[Item]) -> str:
         return "person"
     if _most(answered, [bool(item.choices) for item in answered]):
         return "exact"
-    if _most(answered, [numbers.alone(item.answer) is not None for item in answered]):
+    if _most(answered, [alone(item.answer) is not None for item in answered]):
         return "numeric"
     return "exact" if _most(answered, [len(item.answer.split()) <= SHORT for item in answered]) else "rouge_l"
 
