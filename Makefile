@@ -25,7 +25,7 @@ run: setup ## open the app at http://localhost:8501 (PORT=... for another)
 test: setup ## run all tests, those in a real browser too (ARGS="-k name" for some)
 	@$(PY) -m scripts.find_browser
 	@$(PY) -m workbench models fetch $(SMALL_MODEL)
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25 $(ARGS)
 
 check: setup ## ruff and mypy
 	@$(PY) -m ruff check

@@ -4,7 +4,8 @@ from importlib import import_module
 
 from agents.contract import Machine
 
-MACHINES: tuple[str, ...] = ("stepwise", "reflection", "react")
+MACHINES: tuple[str, ...] = ("direct", "cot", "self_consistency", "stepwise", "reflection", "react")
+FIRST_CHOICE = "stepwise"  # for who has not chosen yet: the baselines before it are there to be compared with
 
 
 def load(name: str) -> Machine:

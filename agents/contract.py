@@ -1,9 +1,10 @@
 """What a machine is: its options, its graph, and the Bench through which its nodes reach the world."""
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from langchain_core.messages import AnyMessage, BaseMessage
 from langgraph.graph import StateGraph
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 Role = Literal["generator", "critic", "tool", "thinking", "none"]
 Feedback = Literal["gold", "tool", "critic", "self", "none"]
+Result = TypeVar("Result")
 
 
 class Options(BaseModel):
@@ -67,10 +69,12 @@ class Bench(ABC):
         tools: Sequence[str] = (),
         stop: Sequence[str] = (),
         max_tokens: int | None = None,
+        sample: int = 0,
     ) -> Answer:
         """Stream a model's answer and return it.
 
-        With `schema`, `parsed` is a valid instance of it, or StructuredOutputError is raised.
+        With `schema`, `parsed` is a valid instance of it, or StructuredOutputError is raised. A run has one seed: calls
+        that ask the same differ by `sample` (0, 1, 2, ...), which is added to it.
         """
 
     @abstractmethod
@@ -94,7 +98,17 @@ class Bench(ABC):
 
     @abstractmethod
     def card(self, title: str, content: str, *, answer: Answer | None = None, **data: Any) -> None:
-        """Put a step card on the log; with `answer` it is that call's card."""
+        """Put a step card on the log; with `answer` it is that call's card.
+
+        Of the `data`, these have a meaning that statistics and charts share; the rest is shown on the card.
+
+        - `candidate`: the answer that the step comes to, where `content` is more than that.
+        - `round`: the step is a whole answer of a machine that revises, the one that it would give if it stopped after
+          so many rounds (0: before any). The answer is the `candidate`, else the `content`.
+        - `sample`: the step is one of several answers to the same prompt (0, 1, 2, ...); `vote` is what it votes for:
+          answers that mean the same have the same, and an empty one casts no vote.
+        - `votes`: how often each was voted for, of all samples so far: on the card of one who counts them.
+        """
 
     @abstractmethod
     def decide(self, edge: str, reason: str) -> None:
@@ -105,12 +119,25 @@ class Bench(ABC):
         """Tell the person something."""
 
 
+async def together(asked: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """What all of them return, in order; they run at once.
+
+    When one fails the others come to their end first: what is paid for is on the log. Then the first failure is raised.
+    """
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]
+
+
 @dataclass(frozen=True)
 class Machine:
     """A reasoning pattern as a state machine, whose nodes and routers are coroutines.
 
     `build` returns the graph uncompiled; `begin(question, bench)` is its first state. The state's `answer` is the
-    answer; a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role and colour.
+    answer; a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role and colour;
+    "none" is that of a node which asks neither a model nor a tool.
     """
 
     name: str
@@ -125,3 +152,8 @@ class Machine:
     feedback: Feedback = "none"
     temperature: float = 0.7
     examples: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def asking(self) -> list[str]:
+        """The nodes that ask a model or a tool: before these a run can wait for the person."""
+        return [name for name, role in self.nodes.items() if role != "none"]

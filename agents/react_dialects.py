@@ -40,7 +40,8 @@ async def as_json(bench: Bench, messages: list[AnyMessage], number: int, tools: 
     answer = await bench.ask("actor", messages, schema=step_schema(tools))
     step = answer.parsed
     value = without_json_tail(step.input)
-    bench.card(f"Step {number}: {step.action}", step.thought, answer=answer, action=step.action, input=value)
+    found = {"candidate": value} if step.action == FINISH else {}
+    bench.card(f"Step {number}: {step.action}", step.thought, answer=answer, action=step.action, input=value, **found)
     said = answer.text if value == step.input else json.dumps(step.model_dump() | {"input": value}, ensure_ascii=False)
     return AIMessage(said), Action(name=step.action, input=value)
 
@@ -58,7 +59,8 @@ async def as_text(bench: Bench, messages: list[AnyMessage], number: int, tools: 
     answer = await bench.ask("actor", messages, stop=["\nObservation:", "Observation:"])
     thought, action = read_text_step(answer.text)
     title = f"Step {number}: {action.name or 'unreadable'}"
-    bench.card(title, thought, answer=answer, action=action.name, input=action.input)
+    found = {"candidate": action.input} if action.name == FINISH else {}
+    bench.card(title, thought, answer=answer, action=action.name, input=action.input, **found)
     return AIMessage(answer.text.strip() or "(nothing)"), action
 
 

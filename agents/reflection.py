@@ -1,12 +1,13 @@
 """Reflection: a generator drafts, a critic objects, the generator revises (Self-Refine, Madaan et al. 2303.17651)."""
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from agents.contract import Bench, Machine
 from agents.contract import Options as BaseOptions
@@ -48,14 +49,18 @@ def swapped(messages: list[AnyMessage]) -> list[AnyMessage]:
     return [request, *(HumanMessage(m.text) if isinstance(m, AIMessage) else AIMessage(m.text) for m in rest)]
 
 
+def told(bench: Bench, role: str) -> list[AnyMessage]:
+    """What a role is told before the conversation: its prompt, then its worked examples as earlier turns."""
+    return [SystemMessage(bench.prompt(role)), *bench.examples(role)]
+
+
 async def generate(state: State, runtime: Runtime[Bench]) -> State:
     """A draft, or a revision in view of every critique so far."""
     bench = runtime.context
-    system = SystemMessage(bench.prompt(f"{bench.options.roles}_generator"))
-    answer = await bench.ask("generator", [system, *state["messages"]])
+    answer = await bench.ask("generator", [*told(bench, f"{bench.options.roles}_generator"), *state["messages"]])
     draft, previous = answer.text.strip(), state["answer"]
     shown = {"previous": previous} if previous else {}
-    bench.card(f"Draft {state['rounds'] + 1}", draft, answer=answer, **shown)
+    bench.card(f"Draft {state['rounds'] + 1}", draft, answer=answer, round=state["rounds"], **shown)
     return {"messages": [AIMessage(draft)], "answer": draft, "previous": previous}
 
 
@@ -75,14 +80,14 @@ async def judge(state: State, runtime: Runtime[Bench]) -> Literal["critique", "_
 async def critique(state: State, runtime: Runtime[Bench]) -> State:
     """The critic's verdict on the latest draft, told to the generator as its user."""
     bench = runtime.context
-    system = SystemMessage(bench.prompt(f"{bench.options.roles}_critic"))
-    answer = await bench.ask("critic", [system, *swapped(state["messages"])], schema=Verdict)
+    turns = [*told(bench, f"{bench.options.roles}_critic"), *swapped(state["messages"])]
+    answer = await bench.ask("critic", turns, schema=Verdict)
     verdict: Verdict = answer.parsed
     issues = "\n".join(f"- {issue}" for issue in verdict.issues) or "- (none named)"
     title = f"{verdict.verdict.capitalize()} · {verdict.score}/10"
     bench.card(title, issues, answer=answer, **verdict.model_dump())
-    told = HumanMessage(bench.prompt("revise", score=verdict.score, issues=issues))
-    return {"messages": [told], "rounds": state["rounds"] + 1, "verdict": verdict.verdict}
+    turn = HumanMessage(bench.prompt("revise", score=verdict.score, issues=issues))
+    return {"messages": [turn], "rounds": state["rounds"] + 1, "verdict": verdict.verdict}
 
 
 async def accepted(state: State, runtime: Runtime[Bench]) -> Literal["generate", "__end__"]:

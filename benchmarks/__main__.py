@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, history, kill, overhead, page, sessions, steering
+from benchmarks import accuracy, experiment, history, kill, overhead, page, sessions, steering
 
 RESULTS = Path(__file__).with_name("results.md")
 
@@ -16,6 +16,7 @@ def main(arguments: list[str]) -> None:
     """
     measures: list[Callable[[], str]] = [
         lambda: kill.measure()[0],  # before all that starts a thread: it forks
+        experiment.measure,  # forks too, before it does anything else
         page.measure,
         history.measure,
         overhead.measure,

@@ -47,6 +47,14 @@ def _action(name: str, text: str) -> dict[str, Any]:
 
 WORDS = " ".join(f"word{number}" for number in range(12))
 SCRIPTS: dict[str, list[dict[str, Any]]] = {
+    "direct": [{"answers": [{"text": f"It is four, since {WORDS}."}]}],
+    "cot": [{"answers": [{"text": f"I count: {WORDS}.\nAnswer: 4"}]}],
+    "self_consistency": [
+        {
+            "by_seed": True,
+            "answers": [{"text": f"Way {number}: {WORDS}.\nAnswer: {found}"} for number, found in enumerate("4545644")],
+        }
+    ],
     "stepwise": [
         {
             "answers": [

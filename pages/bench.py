@@ -24,6 +24,7 @@ from workbench.ui import (
     live,
     metrics,
     panel,
+    prompt_record,
     scroll,
     session,
     start,
@@ -36,6 +37,7 @@ class Places:
     """The page's fixed places besides the run's own."""
 
     button: DeltaGenerator
+    wording: DeltaGenerator
     fork: DeltaGenerator
     problem: DeltaGenerator
     start: DeltaGenerator
@@ -86,7 +88,7 @@ def adopt(row: RunRow) -> None:
 
 def choose_machine() -> Machine:
     """The gallery; another machine clears the bench for it."""
-    session.remember(session.MACHINE, catalogue.MACHINES[0])
+    session.remember(session.MACHINE, catalogue.FIRST_CHOICE)
     titles = {name: catalogue.load(name).title for name in catalogue.MACHINES}
     name = st.pills(
         "Machine",
@@ -98,7 +100,7 @@ def choose_machine() -> Machine:
         label_visibility="collapsed",
         persist_state="session",
     )
-    machine = catalogue.load(name or catalogue.MACHINES[0])
+    machine = catalogue.load(name or catalogue.FIRST_CHOICE)
     st.caption(f"{machine.summary} [{machine.source}]({machine.source_url})")
     return machine
 
@@ -118,6 +120,7 @@ def lay_out(machine: Machine) -> Places:
         fork, button = st.empty(), st.empty()
     problem = st.empty()
     panel.draw(machine)
+    wording = st.empty()
     left, right = st.columns((270, 692), gap="medium")
     with left, st.container(key="instruments"):
         map_place = st.container(key="map").empty()
@@ -126,7 +129,7 @@ def lay_out(machine: Machine) -> Places:
     with right:
         begin, switch, steps, end = st.empty(), st.empty(), st.container(key="steps"), st.empty()
     run = live.Places(map_place, numbers, st.sidebar.empty(), switch, steps)
-    return Places(button, fork, problem, begin, end, relatives, run)
+    return Places(button, wording, fork, problem, begin, end, relatives, run)
 
 
 def show_problem(places: Places, row: RunRow | None) -> None:
@@ -150,7 +153,10 @@ def show_run(row: RunRow, places: Places) -> None:
     """The opened run as far as it has come and while it goes on; then its end, or what it waits for."""
     scroll.follow_end(replay_of(row.id) is not None or row.status == "running")
     family.draw(places.relatives, row.id, "before")
+    known = draw_wording(row, places)
     view = follow(row, places)
+    if not known and view.started is not None:
+        prompt_record.draw(places.wording, view.started)
     if view.paused is not None:
         draw_steering(row.id, places, "waiting")
         with places.end.container(key="pause-place"):
@@ -185,6 +191,15 @@ def follow(row: RunRow, places: Places) -> RunView:
     else:
         screen.follow(live.ended(engine.store, row))
     return screen.view
+
+
+def draw_wording(row: RunRow, places: Places) -> bool:
+    """The prompts that the run uses; False where its log does not say yet."""
+    begun = session.engine().store.events(row.id, kinds=("run_started",))
+    if not begun or not isinstance(begun[0], RunStarted):
+        return False
+    prompt_record.draw(places.wording, begun[0])
+    return True
 
 
 def draw_run(places: Places) -> None:

@@ -8,8 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from workbench.errors import InvalidRequest, RunNotFound, WorkbenchError
-from workbench.events import AnyEvent, RunView
-from workbench.experiments.from_log import idle_seconds
+from workbench.events import AnyEvent, RunView, idle_seconds
 from workbench.request import RunRequest
 from workbench.store.comparisons import Comparison, Lane, new_id
 from workbench.store.runs import RunRow

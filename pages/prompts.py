@@ -10,6 +10,8 @@ from workbench.ui import frame, prompt_carry, prompt_versions, session
 from workbench.ui.fields import label
 from workbench.ui.markdown import escape
 
+LONGEST_NUMBER = 9  # digits that a version's number may have in an address
+
 
 def page() -> None:
     """Machine and role, the role's versions, and the one that is open."""
@@ -45,8 +47,19 @@ def chosen() -> tuple[str, str]:
         if role:
             frame.show(PromptError(f"This machine has no role {role!r}.", "This is its first one."))
         role, version = roles[0], None
-    session.open_prompt(machine, role, int(version) if str(version).isdecimal() else None)
+    session.open_prompt(machine, role, number_of(version))
     return machine, role
+
+
+def number_of(version: str | int | None) -> int | None:
+    """The version's number; None, with a word about it, for a text that is none."""
+    if version is None or isinstance(version, int):
+        return version
+    if version.isdecimal() and len(version) <= LONGEST_NUMBER:
+        return int(version)
+    said = version if len(version) <= LONGEST_NUMBER else f"{version[:LONGEST_NUMBER]}…"
+    frame.show(PromptError(f"There is no version {said} of this role.", "This is the default one."))
+    return None
 
 
 def choose(machine: str) -> None:

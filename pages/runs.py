@@ -1,43 +1,47 @@
 """Every run there was: search, open, replay, download, delete."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from agents import catalogue
 from workbench.errors import RunNotFound
 from workbench.store.runs import STATUSES, RunRow
-from workbench.ui import export, frame, metrics, session
+from workbench.ui import carrying, export, frame, metrics, session
 from workbench.ui.markdown import escape
+from workbench.ui.moments import short, when
 
 PER_PAGE = 20
+MADE_FOR = {"comparison": "comparison", "experiment": "experiment", "import": "imported"}
 RELATIONS = {"": "", "fork": "fork", "continue": "follow-up", "reproduce": "same seed again"}
 SPEEDS = {"Replay 1×": 1.0, "Replay 4×": 4.0, "Instant": 0.0}
 
 
 def page() -> None:
     """Search and filters, then the runs, newest first."""
-    st.title("Runs", anchor=False)
+    with st.container(key="runs-head", horizontal=True, vertical_alignment="center"):
+        st.title("Runs", anchor=False)
+        carrying.buttons()
     frame.show_problem()
-    search, status, machine = filters()
+    search, status, machine, experiments = filters()
     store = session.engine().store
+    carrying.draw()
     draw_chosen()
-    count = store.count(search, status, machine)
+    count = store.count(search, status, machine, experiments=experiments)
     if not count:
-        draw_empty(bool(search or status or machine))
+        draw_empty(bool(search or status or machine), bool(store.count()))
         return
     pages = -(-count // PER_PAGE)
     number = min(int(session.recall(session.PAGE, 1)), pages)
     st.html(f'<p class="wb-label">{count:,} {"run" if count == 1 else "runs"}</p>')
     with st.container(key="runs", gap=None):
-        for row in store.runs(search, status, machine, limit=PER_PAGE, offset=(number - 1) * PER_PAGE):
+        shown = (number - 1) * PER_PAGE
+        for row in store.runs(search, status, machine, PER_PAGE, shown, experiments=experiments):
             draw_row(row)
     if pages > 1:
         st.pagination(pages, key=session.PAGE)
 
 
-def filters() -> tuple[str, str, str]:
-    """What is looked for, in which status, by which machine; empty for all."""
+def filters() -> tuple[str, str, str, bool]:
+    """What is looked for, in which status, by which machine, empty for all; and whether experiments' runs count too."""
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(
             "Search",
@@ -64,7 +68,10 @@ def filters() -> tuple[str, str, str]:
             width=170,
             on_change=first_page,
         )
-    return search or "", status or "", machine or ""
+        experiments = st.toggle(
+            "Experiments", key=session.CELLS, help="List the runs of experiments too", on_change=first_page
+        )
+    return search or "", status or "", machine or "", experiments
 
 
 def first_page() -> None:
@@ -72,10 +79,14 @@ def first_page() -> None:
     session.put(session.PAGE, 1)
 
 
-def draw_empty(filtered: bool) -> None:
-    """No runs: why, and what to do."""
+def draw_empty(filtered: bool, others: bool) -> None:
+    """No runs: why, and what to do; there may be `others`, made for experiments."""
     if filtered:
         frame.notice("Nothing found", "No run fits this search.", "Clear the search or the filters.")
+    elif others:
+        frame.notice(
+            "No runs of your own yet", "There are those of experiments.", "Switch Experiments on to list them."
+        )
     else:
         frame.notice("No runs yet", "Every question that you ask is kept here, with each step of its answer.")
         st.page_link("pages/bench.py", label="Ask the first one")
@@ -136,16 +147,18 @@ def draw_actions(row: RunRow) -> None:
     speed = st.menu_button("Replay", tuple(SPEEDS), key=f"replay-{row.id}", type="tertiary")
     if speed is not None:
         show(row.id, SPEEDS[speed])
-    st.download_button(
-        "Download",
-        data=lambda: export.jsonl(session.engine().store.events(row.id)),
-        file_name=f"{row.machine}-{row.id[:8]}.jsonl",
-        mime="application/jsonl",
-        key=f"download-{row.id}",
-        on_click="ignore",
-        type="tertiary",
-        help="The run's log, one event a line",
-    )
+    with st.popover("Download", key=f"take-{row.id}", type="tertiary"):
+        st.download_button(
+            "Log (JSONL)",
+            data=lambda: export.jsonl(session.engine().store.events(row.id)),
+            file_name=f"{row.machine}-{row.id[:8]}.jsonl",
+            mime="application/jsonl",
+            key=f"download-{row.id}",
+            on_click="ignore",
+            type="tertiary",
+            help="The run's log, one event a line",
+        )
+        carrying.bundle_button(row.id, row.machine, key=f"bundle-{row.id}", type="tertiary")
     if st.button("Delete", key=f"delete-{row.id}", type="tertiary"):
         confirm_delete(row)
 
@@ -181,6 +194,8 @@ def row_html(row: RunRow) -> str:
     tokens = row.prompt_tokens + row.completion_tokens
     facts = [
         RELATIONS[row.relation],
+        MADE_FOR.get(row.belongs.partition(":")[0], ""),
+        f"you: {row.verdict}" if row.verdict else "",
         row.machine_title,
         row.model,
         metrics.seconds(row.seconds),
@@ -192,21 +207,6 @@ def row_html(row: RunRow) -> str:
         f'<div class="wb-run"><h3>{escape(short(row.question))}</h3>'
         f'<p class="wb-meta"><b class="wb-state wb-{row.status}">{row.status}</b> {line}</p></div>'
     )
-
-
-def when(created_at: str) -> str:
-    """How long ago, or the day."""
-    age = (datetime.now(UTC) - datetime.fromisoformat(created_at)).total_seconds()
-    for limit, unit, word in ((90, 1, "just now"), (5400, 60, "{} min ago"), (129_600, 3600, "{} h ago")):
-        if age < limit:
-            return word.format(round(age / unit))
-    return created_at[:10]
-
-
-def short(question: str) -> str:
-    """A question in one line."""
-    line = " ".join(question.split())
-    return line if len(line) <= 160 else f"{line[:159].rstrip()}…"
 
 
 frame.around(page)

@@ -33,7 +33,7 @@ NOT_OURS = {
     "test-output",
     ".env",
 }
-PICTURES = {".png", ".woff2", ".ico"}
+PICTURES = {".png", ".woff2", ".ico", ".zip"}  # and what else is no text
 
 
 def files(folder: Path = CHECKOUT) -> Iterator[Path]:

@@ -10,11 +10,12 @@ from workbench.settings import CHECKOUT
 
 OURS = ("agents", "workbench", "pages", "app", "prompts", "tests", "scripts", "benchmarks")
 LEAVES = ("workbench.errors", "workbench.events", "workbench.request", "workbench.settings", "workbench.__version__")
+LEAVES += ("workbench.moments",)
 STORE = (*LEAVES, "workbench.store")
 TOOLS = (*LEAVES, "workbench.tools", "workbench.backends.base")
 ENGINE = (*LEAVES, "agents", "workbench.backends", "workbench.tools", "workbench.store")
 AROUND_THE_ENGINE = ("bench", "structured", "recorder", "engine", "log", "prompts", "retry", "slots", "journal")
-AROUND_THE_ENGINE += ("steering", "history", "fork", "job")
+AROUND_THE_ENGINE += ("steering", "history", "fork", "job", "tracing")
 SEEN = (
     *LEAVES,
     "agents",
@@ -29,9 +30,13 @@ SEEN += (
     "workbench.backends.registry",
     "workbench.backends.fetch",
     "workbench.tools.registry",
+    "workbench.carry",
     "workbench.compare",
     "workbench.differences",
+    "workbench.experiments",
+    "workbench.gallery",
     "workbench.retry",
+    "workbench.examples",
     "workbench.fork.ForkPoint",
     "workbench.fork.steps_inherited",
     "workbench.steering.CHOSEN",
@@ -44,6 +49,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workbench/errors.py": (),
     "workbench/events.py": (),
     "workbench/request.py": (),
+    "workbench/moments.py": (),
     "workbench/compare.py": ("workbench.events",),
     "workbench/differences.py": ("workbench.compare",),
     "workbench/settings.py": ("workbench.errors",),
@@ -52,6 +58,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workbench/backends/": (*LEAVES, "workbench.backends"),
     "workbench/tools/search.py": (*TOOLS, "workbench.store.documents"),
     "workbench/tools/": TOOLS,
+    "workbench/store/datasets.py": (
+        *STORE,
+        *(f"workbench.experiments.{name}" for name in ("model", "reading", "shipped")),
+    ),
+    "workbench/store/experiments.py": (*STORE, *(f"workbench.experiments.{name}" for name in ("model", "plan"))),
+    "workbench/store/foreign_experiment.py": (
+        *STORE,
+        *(f"workbench.experiments.{name}" for name in ("model", "plan", "reading")),
+    ),
+    **{f"workbench/store/{name}.py": (*STORE, "workbench.prompts") for name in ("prompts", "prompt_file")},
     "workbench/store/": STORE,
     "workbench/experiments/": (*ENGINE, *(f"workbench.{name}" for name in (*AROUND_THE_ENGINE, "experiments"))),
     **{
@@ -60,11 +76,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
     },
     # Shows that backend's own download, on the page and in the terminal.
     "workbench/ui/fetching.py": (*PAGES, "workbench.backends.embedded", "workbench.terminal.follow_download"),
+    "workbench/gallery/": (*STORE, "workbench.carry"),
+    "workbench/carry/": (
+        *ENGINE,
+        *(f"workbench.{name}" for name in ("carry", "prompts", "job")),
+        *(f"workbench.experiments.{name}" for name in ("model", "plan", "reading")),
+    ),
     "workbench/ui/": PAGES,
     "workbench/cli/": TERMINAL,
     **{f"workbench/{name}.py": TERMINAL for name in ("doctor", "terminal")},
     "workbench/__main__.py": ("workbench.cli",),
     "workbench/": (*ENGINE, *(f"workbench.{name}" for name in AROUND_THE_ENGINE)),
+    "pages/experiments.py": (*PAGES, "workbench.experiments"),
     "pages/": PAGES,
     "app.py": PAGES,
 }
@@ -84,7 +107,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
 
 # What a machine may be made of, besides the contract: no world, only thought.
 PURE = {"langchain_core", "langgraph", "pydantic", "typing_extensions"}
-PURE |= {"abc", "collections", "dataclasses", "difflib", "enum", "functools", "importlib", "itertools", "json", "math"}
+PURE |= {"abc", "asyncio", "collections", "dataclasses", "difflib", "enum", "fractions", "functools", "importlib"}
+PURE |= {"itertools", "json", "math"}
 PURE |= {"operator", "re", "statistics", "string", "textwrap", "typing", "unicodedata", "__future__"}
 
 

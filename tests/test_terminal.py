@@ -123,20 +123,28 @@ def test_a_card_repeats_nothing_that_was_shown_and_shows_what_was_not() -> None:
     assert alone == "\n── Vote ──\n42\n"
 
 
-def test_calls_that_write_at_once_are_kept_apart() -> None:
-    second = {"call_id": "c2"}
-    out, _ = drawn(
-        ModelCalled,
-        (Delta, {"text": "a1"}),
-        (ModelCalled, {**second, "role": "critic"}),
-        (Delta, {**second, "text": "b1"}),
-        (Delta, {"text": "a2"}),
-        (Delta, {**second, "text": "b2"}),
-    )
-    assert out == (
-        "\n── 1. Thinker ──\na1\n\n── 2. Critic ──\nb1\n"
-        "\n── 1. Thinker (continued) ──\na2\n\n── 2. Critic (continued) ──\nb2"
-    )
+AT_ONCE = (
+    ModelCalled,
+    (Delta, {"text": "a1 "}),
+    (ModelCalled, {"call_id": "c2", "role": "critic"}),
+    (Delta, {"call_id": "c2", "text": "b1 "}),
+    (ModelCalled, {"call_id": "c3", "role": "judge"}),
+    (Delta, {"call_id": "c3", "text": "d1"}),
+    (Delta, {"text": "a2"}),
+    (Delta, {"call_id": "c2", "text": "b2"}),
+)
+
+
+def test_calls_that_write_at_once_are_told_one_after_the_other() -> None:
+    assert drawn(*AT_ONCE)[0] == "\n── 1. Thinker ──\na1 a2"
+    ended = drawn(*AT_ONCE, (ModelAnswered, {"call_id": "c2", "text": "b1 b2"}), (ModelAnswered, {"text": "a1 a2"}))
+    assert ended[0] == "\n── 1. Thinker ──\na1 a2\n\n── 2. Critic ──\nb1 b2\n\n── 3. Judge ──\nd1"
+
+
+def test_what_calls_had_written_when_the_run_was_stopped_is_told_before_its_end() -> None:
+    out, err = drawn(*AT_ONCE, (RunFinished, {"status": "stopped", "answer": ""}))
+    assert out == "\n── 1. Thinker ──\na1 a2\n\n── 2. Critic ──\nb1 b2\n\n── 3. Judge ──\nd1"
+    assert "Stopped" in err
 
 
 def test_a_tools_arguments_and_result_stand_together() -> None:

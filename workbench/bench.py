@@ -65,6 +65,8 @@ from workbench.tools.base import Tool
 
 LOWEST = 5  # least sure tokens kept per answer
 LOGPROBS = 1
+SEEDS = 2**31  # backends take a seed of 31 bits
+APART = 397 * 2_520 + 1  # between the seeds of two samples; a script that goes by seeds still gives one after another
 LARGEST_EXPONENT = 700.0  # some servers send -9999 for a token; exp would overflow
 
 
@@ -100,6 +102,10 @@ class RunBench(Bench):
         self._session = session
         self._steering = Steering(request, tools, journal)
         self._ids = itertools.count(1 + _last_id(before))
+        self._promised = 0  # tokens that calls under way may write
+        self._returned = asyncio.Event()
+        self._counting = asyncio.Lock()
+        self._counted: tuple[ChatRequest | None, int | None] = None, None
         self._in_flight = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -118,6 +124,7 @@ class RunBench(Bench):
         tools: Sequence[str] = (),
         stop: Sequence[str] = (),
         max_tokens: int | None = None,
+        sample: int = 0,
     ) -> Answer:
         """Stream a model's answer and return it; see `agents.contract.Bench.ask`."""
         limit = max_tokens or self._settings.max_tokens
@@ -132,7 +139,7 @@ class RunBench(Bench):
             @cache
             def version(left_out: int) -> ChatRequest:
                 told = with_history(turns, self._request.history[left_out:])
-                return self._chat_request(told, tokens, tuple(stop), json_schema, specs)
+                return self._chat_request(told, tokens, tuple(stop), json_schema, specs, self._seed(sample))
 
             return await self._persist(role, version)
 
@@ -198,13 +205,14 @@ class RunBench(Bench):
         stop: tuple[str, ...],
         json_schema: dict[str, Any] | None,
         tools: tuple[ToolSpec, ...],
+        seed: int | None,
     ) -> ChatRequest:
         return ChatRequest(
             model=self._request.model,
             messages=tuple(to_message(message) for message in messages),
             temperature=self._settings.temperature,
             top_p=self._settings.top_p,
-            seed=self._settings.seed,
+            seed=seed,
             max_tokens=max_tokens,
             stop=stop,
             json_schema=json_schema,
@@ -214,6 +222,10 @@ class RunBench(Bench):
             think=self._settings.think,
             prompt_cache=self._settings.prompt_cache,
         )
+
+    def _seed(self, sample: int) -> int | None:
+        """The seed of one of several calls that ask the same; those of neighbouring seeds do not overlap."""
+        return None if self._settings.seed is None else (self._settings.seed + sample * APART) % SEEDS
 
     def _steered(
         self,
@@ -291,7 +303,8 @@ class RunBench(Bench):
         `version` makes the request without so many of the thread's oldest exchanges.
         """
         for left_out in range(len(self._request.history) + 1):
-            if known := self._journal.answer(_where(), as_sent(version(left_out))):
+            request = version(left_out)
+            if known := self._journal.answer(_where(), as_sent(request), request.seed):
                 return to_answer(known)
         request = await self._fitting(version)
         for attempt in itertools.count(1):
@@ -325,9 +338,17 @@ class RunBench(Bench):
         window = request.context_window or self._context_window
         if window is None:
             return True
-        count = await self._backend.count_tokens(request)
+        count = await self._count(request)
         size = prompt_size.bounds(request)[1] if count is None else count
         return size + min(request.max_tokens or window, window // 2) <= window
+
+    async def _count(self, request: ChatRequest) -> int | None:
+        """The prompt's tokens, counted once for calls that ask the same: they begin in the order of their asking."""
+        prompt = request.model_copy(update={"seed": None, "max_tokens": None})
+        async with self._counting:
+            if self._counted[0] != prompt or self._counted[1] is None:
+                self._counted = prompt, await self._backend.count_tokens(request)
+            return self._counted[1]
 
     def _say_left_out(self, exchanges: int) -> None:
         message = f"{exchanges} of {len(self._request.history)} earlier exchanges do not fit: the oldest are left out."
@@ -335,9 +356,12 @@ class RunBench(Bench):
         self._notice(NoticePart(code="history_left_out", message=message, hint=hint))
 
     async def _call_once(self, call_id: str, role: str, request: ChatRequest) -> Answer:
+        async with self._allowance(request.max_tokens) as tokens:
+            return await self._call_within(call_id, role, request.model_copy(update={"max_tokens": tokens}))
+
+    async def _call_within(self, call_id: str, role: str, request: ChatRequest) -> Answer:
         node, step = _where()
-        request = request.model_copy(update={"max_tokens": self._affordable(request.max_tokens)})
-        estimate = await self._backend.count_tokens(request)
+        estimate = await self._count(request)
         self._log.emit(
             ModelCalled,
             call_id=call_id,
@@ -437,14 +461,32 @@ class RunBench(Bench):
         if most is not None and self.totals.tool_calls >= most:
             raise LimitReached(f"{self.totals.tool_calls} tools were called, the most allowed.")
 
-    def _affordable(self, max_tokens: int | None) -> int | None:
-        """So many tokens may the next answer have at most. Raises LimitReached when none are left."""
-        most, spent = self._request.limits.tokens, self.totals.completion_tokens
+    @asynccontextmanager
+    async def _allowance(self, wanted: int | None) -> AsyncIterator[int | None]:
+        """So many tokens may the answer have at most. Raises LimitReached when none are left.
+
+        What calls beside it may still write is not given out twice: where too little is left, it waits for their ends.
+        """
+        most = self._request.limits.tokens
         if most is None:
-            return max_tokens
-        if spent >= most:
-            raise LimitReached(f"{spent} tokens were written; the limit is {most}.")
-        return most - spent if max_tokens is None else min(most - spent, max_tokens)
+            yield wanted
+            return
+        while self._promised and self._unpromised(most) < (wanted or most):
+            self._returned.clear()
+            await self._returned.wait()
+        if (left := self._unpromised(most)) <= 0:
+            raise LimitReached(f"{self.totals.completion_tokens} tokens were written; the limit is {most}.")
+        allowed = min(left, wanted or left)
+        self._promised += allowed
+        try:
+            yield allowed
+        finally:
+            self._promised -= allowed
+            self._returned.set()
+
+    def _unpromised(self, most: int) -> int:
+        """Tokens of the limit that are neither written nor promised to a call."""
+        return most - self.totals.completion_tokens - self._promised
 
     def _say_retry(self, answer: Answer, wrong: str, attempt: int, told: str) -> None:
         error = ErrorInfo(code="structured_output_invalid", message=wrong)

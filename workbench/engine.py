@@ -7,10 +7,13 @@ import os
 import random
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
+from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
 from agents import catalogue
@@ -28,11 +31,13 @@ from workbench.events import (
     Relation,
     RunFinished,
     RunView,
+    idle_seconds,
 )
 from workbench.fork import ForkPoint, Origin
 from workbench.job import (
     ASKED,
     Job,
+    begins_anew,
     begun,
     first_request,
     heard,
@@ -52,10 +57,14 @@ from workbench.settings import Settings
 from workbench.slots import Slots
 from workbench.steering import PauseRequested
 from workbench.store import checkpoints
+from workbench.store.prompts import PromptStore
 from workbench.store.runs import RunRow, RunStore
 from workbench.tools import registry as tools
 
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # checkpoints hold plain data and messages, never pickles
+
+if TYPE_CHECKING:
+    from workbench.tracing import RunSpans, Tracing
 
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
@@ -71,11 +80,16 @@ class Engine:
         self.settings = settings
         self.store = RunStore(settings.store_url)
         self.store.mark_interrupted()
+        self.prompts = PromptStore(self.store.database)
         self._logs: dict[str, RunLog] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._backends: dict[str, Backend] = dict(backends or {})
         self._slots: dict[str, Slots] = {}
+        self._graphs: dict[Callable[[], Any], CompiledStateGraph[Any, Any, Any, Any]] = {}
+        self._companions: set[asyncio.Task[None]] = set()
         self._saver: checkpoints.OrderedSaver | None = None
+        self._tracing = tracing(settings)
+        self._spans: dict[str, RunSpans] = {}
         self._closing = False
         self._opening = asyncio.Lock()
         self._guard = threading.RLock()
@@ -91,6 +105,29 @@ class Engine:
         """
         return self._begin(request, session, belongs=belongs)
 
+    async def run(
+        self,
+        request: RunRequest,
+        *,
+        run_id: str = "",
+        session: str = "",
+        belongs: str = "",
+        model: ModelInfo | None = None,
+    ) -> Sequence[AnyEvent]:
+        """Run what `resolved` gave from its start to its end and return its log: for many runs on the engine's loop.
+
+        Cancelling it stops the run. `run_id` is the run's id, where it is chosen already; `model` what the backend says
+        of the model, if it need not be asked again. Raises InvalidRequest, StoreError.
+        """
+        job = self._new(request, session, Origin("", ""), belongs, run_id)
+        return await self._to_its_end(replace(job, model=model))
+
+    async def go_on(self, run_id: str, *, session: str = "") -> Sequence[AnyEvent]:
+        """What `resume` does, for who is on the engine's loop: the whole log at the run's end."""
+        job = self._continued(run_id, None, None, session)
+        await self._claim(job)
+        return await self._to_its_end(job)
+
     def follow_up(self, run_id: str, request: RunRequest, *, session: str = "") -> str:
         """Ask another question in the thread of a run that has an answer; return the new run's id.
 
@@ -104,11 +141,14 @@ class Engine:
     def reproduce(self, run_id: str, *, session: str = "") -> str:
         """Run a request again as it was, with its seed; return the new run's id. A fork is forked again.
 
-        Raises InvalidRequest, RunNotFound.
+        One that was imported begins at the start, and its log says so: the state that it left is not here. Raises
+        InvalidRequest, RunNotFound.
         """
         row = self.store.run(run_id)
         events = self._events(row.id)
         request, started = first_request(events), begun(events)
+        if started.inherited and row.foreign_id:
+            return self._begin(request, session, Origin(row.id, "reproduce", from_elsewhere=True))
         if started.inherited:
             return self._fork(row.id, started.last_inherited, request, started.edited, session, "reproduce")
         return self._begin(request, session, Origin(row.id, "reproduce", edited=started.edited))
@@ -140,21 +180,9 @@ class Engine:
         One that waits for the person goes on with their `reply`. `limits` replace the run's own from here on. Raises
         RunNotFound, and InvalidRequest when there is nothing to go on with or to reply to.
         """
-        row = self.store.run(run_id)
-        run_id, events = row.id, self.store.events(row.id)
-        request = last_request(events)
-        machine = self._machine(request.machine)
-        options = read_options(machine, request.options)
-        if row.status == "paused" and reply is None:
-            raise InvalidRequest("This run waits for you.", "Approve, edit, answer in its place, or reject it.")
-        said = heard(RunView.of(events).paused, reply)
-        self._check_due(row, machine)
-        self.store.claim(run_id, events[-1].seq)
-        if limits not in (None, request.limits):
-            request = request.model_copy(update={"limits": limits})
-            said["limits"] = request.limits.model_dump()
-        log = RunLog(run_id, self.store.append, events)
-        self._launch(Job(log, machine, options, request, said, session=session))
+        job = self._continued(run_id, limits, reply, session)
+        self.on_loop(self._claim(job))
+        self._launch(job)
 
     def can_resume(self, run_id: str) -> bool:
         """Whether `resume` has something to go on with, without a word of the person."""
@@ -162,7 +190,7 @@ class Engine:
             row = self.store.run(run_id)
             if row.status == "paused" or not self.store.events(row.id, kinds=ASKED):
                 return False
-            self._check_due(row, self._machine(row.machine))
+            self.on_loop(self._check_due(row, self._machine(row.machine)))
         except WorkbenchError:
             return False
         return True
@@ -222,11 +250,19 @@ class Engine:
 
     def on_loop(self, coroutine: Coroutine[Any, Any, Result], timeout: float | None = None) -> Result:
         """Run a coroutine on the engine's loop and return its result. Raises TimeoutError after `timeout` seconds."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future = self.on_loop_soon(coroutine)
         try:
             return future.result(timeout)
         finally:
             future.cancel()
+
+    def on_loop_soon(self, coroutine: Coroutine[Any, Any, Result]) -> Future[Result]:
+        """Start a coroutine on the engine's loop, from any thread and any loop; cancelling the future cancels it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def slots(self, backend: str) -> Slots:
+        """The queue in front of a backend, which all who ask its models share. Raises InvalidRequest."""
+        return self._slots.setdefault(backend, Slots(self.backend(backend).slots))
 
     def close(self) -> None:
         """Stop what runs, end child processes, close the store."""
@@ -238,20 +274,64 @@ class Engine:
         self._loop.close()
         self.store.close()
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something run on the engine's loop beside its runs; it is cancelled when the engine closes."""
+
+        def begin() -> None:
+            task = self._loop.create_task(work)
+            self._companions.add(task)
+            task.add_done_callback(self._companions.discard)
+
+        self._loop.call_soon_threadsafe(begin)
+
+    def resolved(self, request: RunRequest) -> RunRequest:
+        """The request with every default filled in, so that the log says what really ran. Raises InvalidRequest."""
+        machine = self._machine(request.machine)
+        return self.prompts.filled(self._resolved(machine, read_options(machine, request.options), request))
+
     def _begin(self, request: RunRequest, session: str, origin: Origin | None = None, belongs: str = "") -> str:
+        if origin is None:
+            request = self.resolved(request)
+        else:  # it has its parent's own words, whatever the default versions are by now
+            machine = self._machine(request.machine)
+            request = self._resolved(machine, read_options(machine, request.options), request)
+        job = self._new(request, session, origin or Origin("", ""), belongs)
+        self._launch(job)
+        return job.log.run_id
+
+    def _new(self, request: RunRequest, session: str, origin: Origin, belongs: str, run_id: str = "") -> Job:
+        """Enter a run that begins into the store. Raises InvalidRequest when it cannot be run, StoreError."""
         machine = self._machine(request.machine)
         options = read_options(machine, request.options)
-        request = self._resolved(machine, options, request)
         roles_of(request)
-        unknown = [name for name in request.pause_before if name not in machine.nodes]
+        unknown = [name for name in request.pause_before if name not in machine.asking]
         if unknown:
-            known = ", ".join(machine.nodes)
+            known = ", ".join(machine.asking)
             raise InvalidRequest(f"{machine.title} has no node {unknown[0]!r} to pause before.", f"It has: {known}.")
-        run_id, origin = uuid4().hex[:12], origin or Origin("", "")
+        run_id = run_id or uuid4().hex[:12]
         self.store.create(run_id, request, machine.title, now(), origin.run, origin.relation, belongs)
         log = RunLog(run_id, self.store.append)
-        self._launch(Job(log, machine, options, request, origin=origin, session=session))
-        return run_id
+        return Job(log, machine, options, request, origin=origin, session=session)
+
+    def _continued(self, run_id: str, limits: Limits | None, reply: Reply | None, session: str) -> Job:
+        """A run that is to go on. Raises RunNotFound, InvalidRequest."""
+        row = self.store.run(run_id)
+        events = self.store.events(row.id)
+        request = last_request(events)
+        machine = self._machine(request.machine)
+        options = read_options(machine, request.options)
+        if row.status == "paused" and reply is None:
+            raise InvalidRequest("This run waits for you.", "Approve, edit, answer in its place, or reject it.")
+        said = heard(RunView.of(events).paused, reply)
+        if limits not in (None, request.limits):
+            request = request.model_copy(update={"limits": limits})
+            said["limits"] = request.limits.model_dump()
+        return Job(RunLog(row.id, self.store.append, events), machine, options, request, said, session=session)
+
+    async def _claim(self, job: Job) -> None:
+        """Take a run that goes on for this process. Raises InvalidRequest, StoreError."""
+        await self._check_due(self.store.run(job.log.run_id), job.machine)
+        self.store.claim(job.log.run_id, job.log.events[-1].seq)
 
     def _fork(
         self, run_id: str, at: int, request: RunRequest, state: dict[str, Any], session: str, relation: Relation
@@ -343,9 +423,9 @@ class Engine:
         changes = {"model": model, "settings": settings, "options": options.model_dump(mode="json")}
         return request.model_copy(update=changes)
 
-    def _check_due(self, row: RunRow, machine: Machine) -> None:
+    async def _check_due(self, row: RunRow, machine: Machine) -> None:
         """Raise InvalidRequest when the run has its end and no node is due, StoreError when its state is gone."""
-        kept = self.on_loop(self._snapshot(machine, row.id))
+        kept = await self._snapshot(machine, row.id)
         if kept.metadata is None and self.store.events(row.id, kinds=("node_finished",)):
             raise StoreError("The state at its last step is not kept any more.", "Run it again.")
         cut_off = row.status in ("interrupted", "running") or kept.metadata is None
@@ -362,18 +442,44 @@ class Engine:
 
     async def _snapshot(self, machine: Machine, thread_id: str, **checkpoint: str) -> StateSnapshot:
         """A checkpoint of a thread, its latest if none is named; its metadata is None where there is none."""
-        graph = machine.build().compile(checkpointer=await self._checkpoints())
+        graph = await self._graph(machine)
         return await graph.aget_state({"configurable": {"thread_id": thread_id, **checkpoint}})
 
+    async def _graph(self, machine: Machine) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """The machine's graph on our checkpoints, compiled once: runs share it."""
+        if machine.build not in self._graphs:
+            self._graphs[machine.build] = machine.build().compile(checkpointer=await self._checkpoints())
+        return self._graphs[machine.build]
+
     def _launch(self, job: Job) -> None:
-        self._logs[job.log.run_id] = job.log
+        self._enter(job)
         self._loop.call_soon_threadsafe(self._start, job)
 
-    def _start(self, job: Job) -> None:
+    def _enter(self, job: Job) -> None:
+        self._logs[job.log.run_id] = job.log
+        if self._tracing is not None:
+            self._spans[job.log.run_id] = self._tracing.of(job.log)
+
+    async def _to_its_end(self, job: Job) -> Sequence[AnyEvent]:
+        """The whole log of a run that is done here and now; cancelled, it takes the run with it."""
+        self._enter(job)
+        task = self._start(job)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task])
+            raise
+        if self._closing:  # it was cut off, and goes on another time
+            raise asyncio.CancelledError
+        return job.log.events
+
+    def _start(self, job: Job) -> asyncio.Task[None]:
         task = self._loop.create_task(self._run(job))
         job.log.on_failure = task.cancel
         task.add_done_callback(lambda _: self._end_unstarted(job))
         self._tasks[job.log.run_id] = task
+        return task
 
     def _end_unstarted(self, job: Job) -> None:
         """A task that is cancelled before its first step never runs: its log gets its end here."""
@@ -398,7 +504,8 @@ class Engine:
             steps = job.request.limits.steps + fork.steps_inherited(job.log.events)
             recorder = Recorder(job.log, steps, journal)
             first = job.machine.begin(job.request.question, bench) | self._edited(job)
-            recording = recorder.record(job.machine, bench, await self._checkpoints(), first)
+            graph, saver, is_new = await self._graph(job.machine), await self._checkpoints(), begins_anew(job)
+            recording = recorder.record(graph, bench, saver, first, is_new)
             state = await within(job.request.limits.seconds, job.log, recording)
             limit, answer = state.get("limit", ""), state.get("answer", "")
             ending = {"status": "limit" if limit else "answered", "answer": answer, "reason": limit}
@@ -445,6 +552,8 @@ class Engine:
             logger.error("run %s could not be kept: %s %s", log.run_id, error.message, error.hint)
             with contextlib.suppress(StoreError):  # nobody runs it any more: it can be resumed or deleted
                 self.store.release([log.run_id])
+        if spans := self._spans.pop(log.run_id, None):
+            spans.end()
         self._tasks.pop(log.run_id, None)
         self._logs.pop(log.run_id, None)
 
@@ -452,7 +561,7 @@ class Engine:
         """The run's first events, and its Bench. A backend that cannot be asked fails the run after them."""
         model, trouble = ModelInfo(name=job.request.model), None
         try:
-            model = await self.backend(job.request.backend).model(job.request.model)
+            model = job.model or await self.backend(job.request.backend).model(job.request.model)
         except WorkbenchError as error:
             trouble = error
         digests = {role: prompt.digest for role, prompt in roles_of(job.request).items()}
@@ -468,7 +577,7 @@ class Engine:
 
     def _bench(self, job: Job, model: ModelInfo, journal: Journal) -> RunBench:
         backend = self.backend(job.request.backend)
-        slots = self._slots.setdefault(job.request.backend, Slots(backend.slots))
+        slots = self.slots(job.request.backend)
         offered = {name: tools.create(name, self.settings) for name in getattr(job.options, "tools", ())}
         roles, log = roles_of(job.request), job.log
         return RunBench(job.request, job.options, backend, slots, log, roles, offered, model, journal, job.session)
@@ -506,7 +615,7 @@ class Engine:
     async def _shut_down(self) -> None:
         """Runs in progress are cut off, not stopped: they can be resumed."""
         self._closing = True
-        tasks, runs = list(self._tasks.values()), list(self._logs)
+        tasks, runs = [*self._companions, *self._tasks.values()], list(self._logs)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -517,18 +626,47 @@ class Engine:
                 await backend.close()
         if self._saver is not None:
             await self._saver.conn.close()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
+
+
+def tracing(settings: Settings) -> "Tracing | None":
+    """Spans for a collector, where the OTEL variables ask for them; the library is not even read where they do not."""
+    if not settings.is_traced:
+        if settings.otel_endpoint and settings.otel_protocol.lower() != "http/protobuf":
+            logger.warning("No traces are sent: OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf.")
+        return None
+    from workbench.tracing import Tracing
+
+    return Tracing(settings)
 
 
 async def within(seconds: float | None, log: RunLog, recording: Coroutine[Any, Any, Result]) -> Result:
     """The result, if it comes before the run is so old. Raises LimitReached."""
-    clock = asyncio.timeout(None if seconds is None else max(seconds - log.seconds(), 0.0))
+    clock, loop = asyncio.timeout(None), asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
+
+    def look(most: float) -> None:
+        """What it waited for a slot is its neighbours' time."""
+        age = log.seconds()
+        left = most + idle_seconds(log.events, age) - age
+        if left <= 0:
+            clock.reschedule(loop.time())
+        else:
+            timers[:] = [loop.call_later(left, look, most)]
+
     try:
         async with clock:
+            if seconds is not None:
+                look(seconds)
             return await recording
     except TimeoutError:
         if not clock.expired():
             raise
         raise LimitReached(f"{seconds:g} seconds have passed, the most allowed.") from None
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 def best_so_far(recorder: Recorder | None, log: RunLog) -> str:

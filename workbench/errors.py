@@ -2,7 +2,8 @@
 
     WorkbenchError
     ├── InvalidRequest            what was asked for cannot be run (usage)
-    │   └── PromptError           a template that cannot be filled
+    │   ├── PromptError           a template that cannot be filled
+    │   └── BundleError           a file that is no bundle of ours, or one that cannot be taken in
     ├── BackendError              the model's server did not give an answer
     │   ├── BackendUnreachable    nothing answers at its address
     │   ├── WrongServer           something answers there that is not what it should be
@@ -23,6 +24,7 @@
     ├── FetchError                a model file could not be fetched
     │   └── DigestMismatch        its bytes are not the ones that we pinned
     ├── StructuredOutputError     the model's answer did not fit its schema, retries included
+    ├── ScorerError               an answer could not be scored: counted apart, never as wrong
     ├── ToolError                 a tool refused its arguments or failed: always an observation, never the run's end
     └── StoreError                the log cannot be read or written
         ├── StoreReadOnly         no permission to write
@@ -58,6 +60,13 @@ class PromptError(InvalidRequest):
     """A prompt template that cannot be filled."""
 
     code = "prompt_invalid"
+
+
+class BundleError(InvalidRequest):
+    """A file that is no bundle, or one that cannot be taken in: nothing of it was kept."""
+
+    code = "bundle_invalid"
+    default_hint = "Nothing was imported. Have it exported again, and check that it was copied whole."
 
 
 class BackendError(WorkbenchError):
@@ -207,6 +216,12 @@ class StructuredOutputError(WorkbenchError):
 
     code = "structured_output_invalid"
     default_hint = "Raise the token limit under Model settings, or choose a larger model."
+
+
+class ScorerError(WorkbenchError):
+    """An answer could not be scored. It is counted apart: a scorer that fails says nothing about the answer."""
+
+    code = "scorer_failed"
 
 
 class ToolError(WorkbenchError):

@@ -1,9 +1,10 @@
 """The events of a run and the fold over them: whatever a person sees of a run is computed here from its log."""
 
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, create_model, model_validator
 
@@ -447,6 +448,23 @@ class CallView:
             return "loading"
         return "reading" if self.reading is not None else "waiting"
 
+    @property
+    def confidence(self) -> float | None:
+        """The mean probability of the call's tokens, from 0 to 1; None where the backend does not tell."""
+        if self.called.by_person:
+            return None
+        if self.card is not None and self.card.confidence is not None:
+            return self.card.confidence
+        mean = self.answer.mean_logprob if self.answer is not None else None
+        return math.exp(mean) if mean is not None else None
+
+    def comes_to(self, answer: str) -> bool:
+        """Whether the call's text, its card or what that comes to is this answer."""
+        written = [self.text]
+        if self.card is not None:
+            written += [self.card.content, str(self.card.data.get("candidate", ""))]
+        return bool(answer.strip()) and answer.strip() in (text.strip() for text in written)
+
 
 @dataclass
 class ToolView:
@@ -465,6 +483,26 @@ class NoteView:
 
 
 Entry = CallView | ToolView | NoteView
+
+
+class Candidate(NamedTuple):
+    """The answer of a machine that revises after a round; the tokens read and written from the run's beginning."""
+
+    round: int
+    content: str
+    tokens: int
+
+
+class Sample(NamedTuple):
+    """One of several answers to the same prompt: its number, what it came to, and the tokens that it read and wrote.
+
+    `answer` is what it votes for: samples with the same one mean the same. It is empty where it came to none.
+    """
+
+    number: int
+    content: str
+    answer: str
+    tokens: int
 
 
 @dataclass
@@ -581,6 +619,66 @@ class RunView:
             if used and call.called.context_window:
                 return used, call.called.context_window
         return None
+
+    @property
+    def votes(self) -> dict[str, int]:
+        """How often each answer was voted for so far, the most first; under "" those samples that came to none.
+
+        It is what the last count said, and the samples since then. Answers that mean the same are named as the first.
+        """
+        counted: dict[str, int] = {}
+        names: dict[str, str] = {}
+        for card in self._cards():
+            if isinstance(said := card.data.get("votes"), dict):
+                silent = counted.get("", 0)
+                counted = {str(vote): number for vote, number in said.items() if isinstance(number, int)}
+                counted |= {"": silent} if silent else {}
+            elif (vote := card.data.get("vote")) is not None:
+                names.setdefault(str(vote), str(card.data.get("candidate", vote)))
+                counted[str(vote)] = counted.get(str(vote), 0) + 1
+        order = sorted(counted, key=lambda vote: (not vote, -counted[vote]))
+        return {names.get(vote, vote): counted[vote] for vote in order}
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """What a machine that revises would have answered after each round, in order."""
+        cards = [card for card in self._cards() if _is_count(card.data.get("round"))]
+        return [Candidate(card.data["round"], _candidate(card), self._tokens_up_to(card.seq)) for card in cards]
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The answers to the same prompt by their numbers, however they came in."""
+        found: dict[int, Sample] = {}
+        for call in self.calls:
+            if call.card is not None and _is_count(number := call.card.data.get("sample")):
+                vote = str(call.card.data.get("vote", ""))
+                found[number] = Sample(number, _candidate(call.card), vote, _tokens(call))
+        return [found[number] for number in sorted(found)]
+
+    @property
+    def answer_call(self) -> CallView | None:
+        """The last call that came to the answer; None when none came to it so."""
+        answer = self.finished.answer if self.finished else ""
+        return next((call for call in reversed(self.calls) if call.comes_to(answer)), None)
+
+    @property
+    def confidence(self) -> float | None:
+        """The mean token probability of the call behind the answer, from 0 to 1; None where there is none to tell.
+
+        It says nothing of a vote: see `votes`.
+        """
+        return self.answer_call.confidence if self.answer_call else None
+
+    def _cards(self) -> Iterator[Card]:
+        """The cards in the order of their places on the page."""
+        for entry in self.entries:
+            card = entry.event if isinstance(entry, NoteView) else entry.card if isinstance(entry, CallView) else None
+            if isinstance(card, Card):
+                yield card
+
+    def _tokens_up_to(self, seq: int) -> int:
+        """Tokens read and written by the calls that were answered by then, inherited ones too."""
+        return sum(_tokens(call) for call in self.calls if call.answer is not None and call.answer.seq <= seq)
 
     def latest_entry_of(self, node: str) -> int | None:
         """Index of the newest entry that a node made; None when it made none."""
@@ -726,6 +824,45 @@ class RunView:
             if isinstance(entry, ToolView) and entry.answered is None:
                 entry.interrupted = True
                 self._touch(index)
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _candidate(card: Card) -> str:
+    """The whole answer that a card holds."""
+    return str(card.data.get("candidate", card.content))
+
+
+def _tokens(call: CallView) -> int:
+    """What a call read and wrote; what the backend does not tell is 0."""
+    return (call.answer.prompt_tokens or 0) + (call.answer.completion_tokens or 0) if call.answer else 0
+
+
+def idle_seconds(events: Iterable[AnyEvent], now: float | None = None) -> float:
+    """Seconds in which a run did nothing but wait for a slot: its neighbours' time, not its own; up to `now`."""
+    open_calls: set[str] = set()
+    waiting: set[str] = set()
+    idle, before = 0.0, 0.0
+    for event in events:
+        if open_calls and open_calls == waiting:
+            idle += event.at - before
+        before = event.at
+        match event:
+            case ModelCalled(by_person=False):
+                open_calls.add(event.call_id)
+            case Queued():
+                (waiting.add if event.position else waiting.discard)(event.call_id)
+            case ModelAnswered() | CallFailed():
+                open_calls.discard(event.call_id)
+                waiting.discard(event.call_id)
+            case Resumed():
+                open_calls.clear()
+                waiting.clear()
+    if now is not None and open_calls and open_calls == waiting:
+        idle += now - before
+    return idle
 
 
 def entry_node(entry: Entry) -> str | None:

@@ -1,6 +1,5 @@
 """Worked examples from a good run: of each role that is shown some, the conversation that led to what it said last."""
 
-import re
 from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Any
@@ -38,17 +37,40 @@ def role_of(messages: Sequence[Message], roles: Mapping[str, Prompt]) -> str:
     if not messages or messages[0]["role"] != "system":
         return ""
     said = str(messages[0]["content"])
-    fitting = [role for role, prompt in roles.items() if re.match(_pattern(prompt.template), said, re.DOTALL)]
+    fitting = [role for role, prompt in roles.items() if _made_of(prompt.template, said)]
     return max(fitting, key=lambda role: len(roles[role].template), default="")
 
 
-def _pattern(template: str) -> str:
-    """What a filled template looks like, with or without a thread's history after it."""
-    pattern, at, words = "", 0, template.rstrip("\n")
-    for found in Template.pattern.finditer(words):
-        pattern += re.escape(words[at : found.start()]) + (re.escape("$") if found["escaped"] else ".*?")
+def _made_of(template: str, said: str) -> bool:
+    """Whether a text is the template filled, with or without a thread's history after it.
+
+    What stands between the variables is looked for in order, each piece at its first place: a later one could only
+    leave less room for the rest. So it takes no longer than reading the text, however many variables there are.
+    """
+    first, *rest = _pieces(template.rstrip("\n"))
+    history = f"\n\n{INTRODUCTION}"
+    if not rest:
+        return said == first or said.startswith(first + history)
+    if not said.startswith(first):
+        return False
+    at = len(first)
+    for piece in rest[:-1]:
+        found = said.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return said.find(rest[-1] + history, at) >= 0 or (said.endswith(rest[-1]) and at + len(rest[-1]) <= len(said))
+
+
+def _pieces(template: str) -> list[str]:
+    """What stands before, between and after a template's variables, as it is once filled."""
+    pieces, at = [""], 0
+    for found in Template.pattern.finditer(template):
+        pieces[-1] += template[at : found.start()] + ("$" if found["escaped"] else "")
+        if not found["escaped"]:
+            pieces.append("")
         at = found.end()
-    return rf"{pattern}{re.escape(words[at:])}(?:\Z|\n\n{re.escape(INTRODUCTION)})"
+    return [*pieces[:-1], pieces[-1] + template[at:]]
 
 
 def _answered(view: RunView) -> list[CallView]:

@@ -27,7 +27,9 @@ from workbench.events import (
 from workbench.request import RunRequest
 
 # What is said when a run begins or goes on: a fork is told what holds for itself.
-OF_THE_RUN = frozenset({"logprobs_missing", "seed_not_promised", "prompts_changed", "model_changed"})
+OF_THE_RUN = frozenset(
+    {"logprobs_missing", "seed_not_promised", "prompts_changed", "model_changed", "fork_from_elsewhere"}
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class ForkPoint:
 class Origin:
     """Where a run comes from. A fork leaves `request` at `seq`, with its parent's events and checkpoint up to there.
 
-    `edited` is what the person changed in the state, as plain JSON.
+    `edited` is what the person changed in the state, as plain JSON. With `from_elsewhere` the run repeats an imported
+    fork from its start: the checkpoint at which that one left is not here.
     """
 
     run: str
@@ -59,6 +62,7 @@ class Origin:
     thread: str = ""
     checkpoint_id: str = ""
     edited: dict[str, Any] = field(default_factory=dict)
+    from_elsewhere: bool = False
 
 
 def last_step(events: Iterable[AnyEvent], at: int) -> list[NodeFinished]:

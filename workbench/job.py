@@ -24,7 +24,8 @@ ASKED = ("run_started", "resumed")  # the kinds of events that say what a run is
 class Job:
     """A run to be done: its log, and what its Resumed event says if it goes on (None: it begins).
 
-    `origin` is where a run that begins comes from, `session` who waits for it.
+    `origin` is where a run that begins comes from, `session` who waits for it. `model` is what the backend says of the
+    model, where it has been asked just now.
     """
 
     log: RunLog
@@ -34,6 +35,7 @@ class Job:
     resumed: dict[str, Any] | None = None
     origin: Origin | None = None
     session: str = ""
+    model: ModelInfo | None = None
 
 
 def read_options(machine: Machine, values: dict[str, Any]) -> Options:
@@ -42,11 +44,19 @@ def read_options(machine: Machine, values: dict[str, Any]) -> Options:
         return machine.options.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
-        name = str(problem["loc"][0]) if problem["loc"] else "options"
+        if not problem["loc"]:
+            said = problem["msg"].removeprefix("Value error, ").rstrip(".")
+            raise InvalidRequest(f"The options of {machine.title} contradict each other: {said}.") from None
+        name = str(problem["loc"][0])
         known = ", ".join(machine.options.model_fields)
         if problem["type"] == "extra_forbidden":
             raise InvalidRequest(f"{machine.title} has no option {name!r}.", f"It has: {known}.") from None
         raise InvalidRequest(f"The option {name} of {machine.title} cannot be used: {problem['msg']}.") from None
+
+
+def begins_anew(job: Job) -> bool:
+    """Whether the run has no step behind it: neither of its own nor of another run."""
+    return job.resumed is None and not (job.origin and job.origin.checkpoint_id)
 
 
 def begun(events: Sequence[AnyEvent]) -> RunStarted:
@@ -120,8 +130,16 @@ def say_started(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
     job.log.inherit(origin.inherited)
     if job.request.settings.logprobs and model.why_no_logprobs:
         say(job.log, "logprobs_missing", f"Confidence is not shown: {model.why_no_logprobs}")
+    if origin.from_elsewhere:
+        _say_from_elsewhere(job.log)
     if origin.relation == "reproduce" and (doubt := doubt_of(job.request, model)):
         say(job.log, "seed_not_promised", doubt)
+
+
+def _say_from_elsewhere(log: RunLog) -> None:
+    """The run repeats an imported fork, and cannot leave its parent where that one did."""
+    cause = "The run that this one repeats is a fork that was imported, and the state that it left stayed elsewhere."
+    say(log, "fork_from_elsewhere", f"{cause} This one begins at the start; nothing in its state was edited.")
 
 
 def doubt_of(request: RunRequest, model: ModelInfo) -> str:

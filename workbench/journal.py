@@ -28,8 +28,8 @@ class Journal:
 
     Each is given out once.
 
-    A node that runs again is the same function of the same state: it asks the same things in the same order, so that
-    whatever is on the log already is recognised by what was asked.
+    A node that runs again is the same function of the same state: it asks the same things, so that whatever is on the
+    log already is recognised by what was asked. Calls that ask the same at once are told apart by their seeds.
     """
 
     def __init__(self, events: Iterable[AnyEvent] = ()) -> None:
@@ -54,10 +54,13 @@ class Journal:
             self._observations.clear()
             self._said.clear()
 
-    def answer(self, place: Place, messages: tuple[Mapping[str, Any], ...]) -> ModelAnswered | None:
-        """The answer that the node got to these messages."""
+    def answer(
+        self, place: Place, messages: tuple[Mapping[str, Any], ...], seed: int | None = None
+    ) -> ModelAnswered | None:
+        """The answer that the node got to these messages with that seed (None: with no seed, or from the person)."""
         for number, (call, answer) in enumerate(self._answers):
-            if (call.node, call.step) == place and call.messages == messages:
+            same = call.messages == messages and call.parameters.get("seed") == seed
+            if (call.node, call.step) == place and same:
                 del self._answers[number]
                 return answer
         return None

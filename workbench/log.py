@@ -30,7 +30,7 @@ class RunLog:
         self._events: list[AnyEvent] = list(before)
         self._saved = len(before)
         self._news = threading.Condition()
-        self._pending: tuple[str, Channel, list[str]] | None = None
+        self._pending: dict[str, tuple[Channel, list[str]]] = {}  # by call: several may write at once
         self._joined_at = 0.0
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self.finished = False
@@ -50,12 +50,10 @@ class RunLog:
         self.save()
 
     def delta(self, call_id: str, channel: Channel, text: str) -> None:
-        """Put streamed text on the log, joined with its neighbours; the first piece goes through at once."""
-        if self._pending is not None and self._pending[:2] != (call_id, channel):
+        """Put streamed text on the log, joined with what its call wrote before; a first piece goes through at once."""
+        if call_id in self._pending and self._pending[call_id][0] != channel:
             self._flush_delta()
-        if self._pending is None:
-            self._pending = (call_id, channel, [])
-        self._pending[2].append(text)
+        self._pending.setdefault(call_id, (channel, []))[1].append(text)
         wait = self._joined_at + JOIN_SECONDS - time.monotonic()
         if wait <= 0:
             self._flush_delta()
@@ -117,10 +115,10 @@ class RunLog:
 
     def _flush_delta(self) -> None:
         self._cancel("join")
-        if self._pending is not None:
-            call_id, channel, pieces = self._pending
-            self._pending = None
+        pending, self._pending = self._pending, {}
+        if pending:
             self._joined_at = time.monotonic()
+        for call_id, (channel, pieces) in pending.items():
             self._append(Delta, {"call_id": call_id, "channel": channel, "text": "".join(pieces)})
 
     def _save_or_fail(self) -> None:

@@ -1,11 +1,14 @@
 """The only module that knows LangGraph's stream: its parts become events; a step is on disk before the next starts."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from langchain_core.messages import BaseMessage
+from langgraph.graph import StateGraph
+from langgraph.graph.state import CompiledStateGraph
 
 from agents.contract import Machine
 from workbench.bench import LimitReached, RunBench
@@ -21,9 +24,15 @@ UNLIMITED = {"recursion_limit": 1_000_000}
 STREAM: dict[str, Any] = {"stream_mode": ["tasks", "checkpoints"], "version": "v2", "durability": "sync"}
 
 
+@lru_cache(maxsize=64)
+def _drawn(build: Callable[[], StateGraph[Any, Any, Any, Any]]) -> Any:
+    """LangGraph's own drawing: it takes longer than many a run."""
+    return build().compile().get_graph()
+
+
 def graph_of(machine: Machine) -> Graph:
     """The state machine as it is drawn."""
-    drawn = machine.build().compile().get_graph()
+    drawn = _drawn(machine.build)
     nodes = tuple(GraphNode(name=name, role=machine.nodes.get(name, "none")) for name in drawn.nodes)
     edges = tuple(GraphEdge(source=e.source, target=e.target, conditional=e.conditional) for e in drawn.edges)
     return Graph(nodes=nodes, edges=edges)
@@ -45,23 +54,31 @@ class Recorder:
     _ended: list[dict[str, Any]] = field(default_factory=list)
 
     async def record(
-        self, machine: Machine, bench: RunBench, saver: OrderedSaver, first: dict[str, Any]
+        self,
+        graph: CompiledStateGraph[Any, Any, Any, Any],
+        bench: RunBench,
+        saver: OrderedSaver,
+        first: dict[str, Any],
+        is_new: bool = False,
     ) -> dict[str, Any]:
         """Run the machine from where its checkpoint stands, else from its first state; return its last.
 
+        `graph` is the machine's, compiled with the `saver` as its checkpointer; many runs may share it. A run that
+        `is_new` has no checkpoint: none is looked for.
+
         Raises what a node raised, and LimitReached after `steps` steps; `state` then holds what there is so far.
         """
-        graph = machine.build().compile(checkpointer=saver)
         config: Any = {"configurable": {"thread_id": self.log.run_id}}
-        kept = await graph.aget_state(config)
-        if kept.metadata is not None:
+        kept = None if is_new else await graph.aget_state(config)
+        if kept is not None and kept.metadata is not None:
             first, self.step = None, int(kept.metadata["step"])  # type: ignore[assignment]
             checkpoint_id = str(kept.config["configurable"]["checkpoint_id"])
             self._end_finished(checkpoint_id)
             await self._edit(saver, checkpoint_id, kept.values)
         try:
-            self._check_limit(kept.tasks if first is None else ())
-            if first is not None or kept.tasks:
+            due = kept.tasks if kept is not None and first is None else ()
+            self._check_limit(due)
+            if first is not None or due:
                 await self._stream(graph.astream(first, config | UNLIMITED, context=bench, **STREAM))
         finally:
             self.state = dict((await graph.aget_state(config)).values)
@@ -117,7 +134,8 @@ class Recorder:
         self._end_finished(checkpoint_id)
         if self._ended:
             self._ended.clear()
-            self.log.save()
+            if data["next"]:  # after the last step the run's end follows at once, and is saved with it
+                self.log.save()
         self._check_limit(data["next"])
 
 

@@ -30,7 +30,7 @@ class Limits(BaseModel):
 
     steps: int = Field(200, ge=1, le=5_000, description="Nodes that it may visit.")
     tokens: int | None = Field(None, ge=16, le=100_000_000, description="Tokens that the model may write in all.")
-    seconds: float | None = Field(None, ge=1, le=604_800, description="Seconds that it may take, pauses not counted.")
+    seconds: float | None = Field(None, ge=1, le=604_800, description="Seconds that it may take, queues not counted.")
     tool_calls: int | None = Field(None, ge=0, le=10_000, description="Tools that it may call.")
 
 

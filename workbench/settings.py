@@ -48,10 +48,12 @@ class Settings(BaseModel):
     otel_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     otel_traces_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     otel_headers: SecretStr = Field(SecretStr(""), alias="OTEL_EXPORTER_OTLP_HEADERS")
-    otel_exporter: Literal["", "otlp", "console", "none"] = Field("", alias="OTEL_TRACES_EXPORTER")
+    otel_traces_headers: SecretStr = Field(SecretStr(""), alias="OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+    otel_protocol: str = Field("http/protobuf", alias="OTEL_EXPORTER_OTLP_PROTOCOL")
+    otel_exporter: str = Field("", alias="OTEL_TRACES_EXPORTER")
     otel_service_name: str = Field("second-thought", alias="OTEL_SERVICE_NAME")
-    otel_disabled: bool = Field(False, alias="OTEL_SDK_DISABLED")
-    otel_content: str = Field("", alias="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
+    otel_disabled: str = Field("false", alias="OTEL_SDK_DISABLED")
+    otel_content: str = Field("false", alias="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
 
     @field_validator("home", "models_folder", "script")
     @classmethod
@@ -75,10 +77,9 @@ class Settings(BaseModel):
     @property
     def is_traced(self) -> bool:
         """Whether runs are sent to a collector as spans."""
-        asked = bool(self.otel_endpoint or self.otel_traces_endpoint)
-        return not self.otel_disabled and (
-            self.otel_exporter in ("otlp", "console") or (not self.otel_exporter and asked)
-        )
+        exporter = self.otel_exporter.lower() or ("otlp" if self.otel_endpoint or self.otel_traces_endpoint else "none")
+        is_ours = exporter == "console" or (exporter == "otlp" and self.otel_protocol.lower() == "http/protobuf")
+        return is_ours and self.otel_disabled.lower() != "true"
 
     @property
     def store_url(self) -> str:

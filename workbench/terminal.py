@@ -4,7 +4,7 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from pydantic_core import from_json
@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from workbench.backends import fetch
 from workbench.events import (
     AnyEvent,
+    CallFailed,
     CallView,
     Card,
     Delta,
@@ -168,6 +169,41 @@ def say_problems(now: fetch.Progress, line: Progress, told: set[str]) -> None:
             line.say(f"{problem}.")
 
 
+class Turns:
+    """Calls that write at once, told one after the other: what one says waits until the one before it has ended."""
+
+    def __init__(self) -> None:
+        self._speaking = ""
+        self._waiting: dict[str, list[AnyEvent]] = {}
+
+    def take(self, event: AnyEvent) -> list[AnyEvent]:
+        """What can be told now."""
+        call_id = str(getattr(event, "call_id", ""))
+        if call_id in self._waiting or (isinstance(event, ModelCalled) and self._speaking):
+            self._waiting.setdefault(call_id, []).append(event)
+            return []
+        match event:
+            case ModelCalled():
+                self._speaking = call_id
+            case ModelAnswered() | CallFailed() if call_id == self._speaking:
+                self._speaking = ""
+                return [event, *self._next()]
+            case Paused() | Resumed() | RunFinished():
+                untold = [told for waiting in self._waiting.values() for told in waiting]
+                self._speaking, self._waiting = "", {}
+                return [*untold, event]
+        return [event]
+
+    def _next(self) -> Iterator[AnyEvent]:
+        """What the next ones have said so far, up to one that has not ended."""
+        while self._waiting and not self._speaking:
+            call_id = next(iter(self._waiting))
+            said = self._waiting.pop(call_id)
+            yield from said
+            if not any(isinstance(event, ModelAnswered | CallFailed) for event in said):
+                self._speaking = call_id
+
+
 class Transcript:
     """Writes a run's text to `out` and what goes on meanwhile to `err`, event by event."""
 
@@ -181,10 +217,15 @@ class Transcript:
         self._shown: dict[str, str] = {}
         self._calls: dict[str, tuple[int, CallView]] = {}
         self._fork_seq = -1
+        self._turns = Turns()
 
     def take(self, event: AnyEvent) -> None:
         """Draw one event."""
         self.view.apply(event)
+        for told in self._turns.take(event):
+            self._draw(told)
+
+    def _draw(self, event: AnyEvent) -> None:
         if isinstance(event, Unknown):
             return
         draw: Callable[[Any], None] | None = getattr(self, f"_draw_{event.kind}", None)
@@ -226,9 +267,9 @@ class Transcript:
             self._line(f"Earlier: {' '.join(str(exchange['question']).split())} → {short}")
 
     def _draw_model_called(self, event: ModelCalled) -> None:
-        call = self.view.entries[-1]
-        if isinstance(call, CallView):
-            self._calls[event.call_id] = len(self._calls) + 1, call
+        calls = (entry for entry in reversed(self.view.entries) if isinstance(entry, CallView))
+        call = next(call for call in calls if call.called.call_id == event.call_id)
+        self._calls[event.call_id] = len(self._calls) + 1, call
         self._shown[event.call_id] = ""
         self._go_to(event.call_id)
 
@@ -303,7 +344,7 @@ class Transcript:
 
     def _draw_card(self, event: Card) -> None:
         """A card says again what its call has shown, with a title: only what is new is written."""
-        call = self._go_to(event.call_id) if event.call_id else None
+        _, call = self._calls.get(event.call_id or "", (0, None))
         if call is not None and (_structured(call) or _squeezed(event.content) in _squeezed(call.text)):
             return
         self._heading(event.title)

@@ -1,6 +1,7 @@
 """Runs as OpenTelemetry spans by the GenAI semantic conventions: run, node, model call, tool call; off by default."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as genai
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.util.re import parse_env_headers
 from opentelemetry.util.types import AttributeValue
 
 from workbench import __version__
@@ -37,7 +39,9 @@ from workbench.events import (
 from workbench.log import RunLog
 from workbench.settings import Settings
 
+logger = logging.getLogger(__name__)
 CLOSING_SECONDS = 3.0
+MOST_KEPT = 1_000  # runs whose trace may be gone on with
 OURS = "second_thought"  # what the conventions have no name for
 PARAMETERS = {  # of a call: what they are named on the log -> in the conventions
     "temperature": genai.GEN_AI_REQUEST_TEMPERATURE,
@@ -72,7 +76,10 @@ class Tracing:
         return spans
 
     def _keep(self, run_id: str, context: SpanContext) -> None:
+        """Where a run was left, should it go on."""
         self._ended[run_id] = context
+        if len(self._ended) > MOST_KEPT:
+            self._ended.pop(next(iter(self._ended)))
 
     def close(self) -> None:
         """Send what is left; a collector that does not take it in a few seconds is not waited for."""
@@ -84,15 +91,14 @@ class Tracing:
 
 
 def _exporter(settings: Settings) -> SpanExporter:
-    """Where spans go. What is given in .env is passed on; the SDK itself reads the rest of its variables."""
-    if settings.otel_exporter == "console":
+    """Where spans go, by the standard's rules: what is said for traces goes before what is said for all."""
+    if settings.otel_exporter.lower() == "console":
         return ConsoleSpanExporter()
     endpoint = settings.otel_traces_endpoint
     if not endpoint and settings.otel_endpoint:
         endpoint = settings.otel_endpoint.rstrip("/") + "/v1/traces"
-    pairs = (pair.partition("=") for pair in settings.otel_headers.get_secret_value().split(",") if "=" in pair)
-    headers = {name.strip(): value.strip() for name, _, value in pairs}
-    return OTLPSpanExporter(endpoint=endpoint or None, headers=headers or None)
+    said = settings.otel_traces_headers.get_secret_value() or settings.otel_headers.get_secret_value()
+    return OTLPSpanExporter(endpoint=endpoint or None, headers=parse_env_headers(said, liberal=True) or None)
 
 
 class RunSpans:
@@ -116,7 +122,14 @@ class RunSpans:
         self._request, self._title = started.request, started.machine_title
 
     def take(self, event: AnyEvent) -> None:
-        """Take one event in."""
+        """Take one event in. A fault of ours ends the run's trace, never the run."""
+        try:
+            self._take(event)
+        except Exception:
+            logger.exception("the trace of run %s ends here", event.run_id)
+            self._root = None
+
+    def _take(self, event: AnyEvent) -> None:
         if self._root is None and isinstance(event, RunStarted | Resumed):
             self._open(event)
         handler = getattr(self, f"_on_{event.kind}", None) if self._root is not None else None
@@ -215,9 +228,7 @@ class RunSpans:
                 genai.GEN_AI_USAGE_INPUT_TOKENS: event.prompt_tokens,
                 genai.GEN_AI_USAGE_OUTPUT_TOKENS: event.completion_tokens,
                 genai.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: event.cached_tokens,
-                genai.GEN_AI_OUTPUT_MESSAGES: self._messages(
-                    [{"role": "assistant", "content": event.text, "finish_reason": event.finish_reason}]
-                ),
+                genai.GEN_AI_OUTPUT_MESSAGES: self._messages([_said(event)]),
                 f"{OURS}.mean_logprob": event.mean_logprob,
             }
             span.set_attributes(_given(attributes))
@@ -305,6 +316,12 @@ class RunSpans:
 
     def _moment(self, at: float) -> int:
         return self._base + round(at * 1e9)
+
+
+def _said(event: ModelAnswered) -> dict[str, Any]:
+    calls = [call.model_dump() for call in event.tool_calls]
+    said = {"role": "assistant", "content": event.text, "finish_reason": event.finish_reason}
+    return said | ({"tool_calls": calls} if calls else {})
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_every_node_has_a_role_and_every_end_is_reachable(name):
 def test_nodes_and_routers_are_coroutines_since_langgraph_runs_plain_functions_in_threads(name):
     graph = catalogue.load(name).build()
     routers = [branch.path for branches in graph.branches.values() for branch in branches.values()]
-    assert routers
+    assert routers or len(graph.nodes) == 1
     for runnable in [*routers, *(node.runnable for node in graph.nodes.values())]:
         assert runnable.afunc is not None and runnable.func is None
 
@@ -130,7 +130,7 @@ def test_it_can_be_forked_at_every_step_and_asks_the_same_when_nothing_is_change
         parent = engine.submit(asked)
         whole = at_rest(engine, parent)
         ends = [e.seq for e in engine.store.events(parent) if isinstance(e, NodeFinished)]
-        assert len(ends) >= 2
+        assert len(ends) >= len(catalogue.load(name).nodes)
         for at in [0, *ends[:-1]]:
             view = at_rest(engine, engine.fork(parent, at, asked))
             assert view.status == "answered" and _sent(view) == _sent(whole)
@@ -145,7 +145,7 @@ def test_it_waits_before_every_node_and_goes_on_as_if_it_had_not(name, settings)
     try:
         asked = request(name, catalogue.load(name).examples[0])
         whole = at_rest(engine, engine.submit(asked))
-        nodes = tuple(catalogue.load(name).nodes)
+        nodes = tuple(catalogue.load(name).asking)
         waiting = engine.submit(asked.model_copy(update={"pause_before": nodes}))
         seen = set()
         while (view := at_rest(engine, waiting)).status == "paused":

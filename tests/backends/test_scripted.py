@@ -11,11 +11,11 @@ from tests.backends.asking import ask, collect, texts
 from tests.runs import finish
 from workbench.backends import registry
 from workbench.backends.base import LoadingPart, Message, ReadingPart
-from workbench.backends.scripted import DEMO, ScriptedBackend, ScriptFile
+from workbench.backends.scripted import DEMO, Conversation, ScriptedAnswer, ScriptedBackend, ScriptFile
 from workbench.engine import Engine
 from workbench.errors import InvalidRequest, RateLimited, ScriptExhausted, StreamBroken
-from workbench.events import Card, RunFinished, ToolAnswered
-from workbench.request import RunRequest
+from workbench.events import Card, ModelAnswered, RunFinished, ToolAnswered
+from workbench.request import ModelSettings, RunRequest
 from workbench.settings import Settings
 
 
@@ -206,6 +206,8 @@ def play(engine: Engine, machine: str, **options: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("machine", "options", "cards"),
     [
+        ("direct", {}, 1),
+        ("direct", {"brief": True}, 1),
         ("stepwise", {}, 5),
         ("stepwise", {"min_steps": 6}, 7),
         ("reflection", {}, 6),
@@ -227,6 +229,35 @@ def test_the_demo_plays_each_machine_to_its_end_and_says_that_it_is_a_demo(
         assert len(shown) == cards
         assert "demo script" in shown[0].content and "no model is" in shown[0].content
         assert "demo script" in end.answer
+
+
+@pytest.mark.parametrize("machine", ["cot", "self_consistency"])
+def test_chains_of_thought_of_the_demo_say_so_before_their_answer(engine: Engine, machine: str) -> None:
+    *_, end = events = play(engine, machine)
+    assert isinstance(end, RunFinished) and end.status == "answered", end
+    written = [event.text for event in events if isinstance(event, ModelAnswered)]
+    assert all("From the demo script: no model is thinking." in text for text in written)
+
+
+def test_samples_of_the_demo_differ_and_come_to_a_majority_whatever_the_seed(engine: Engine) -> None:
+    for seed in range(7):
+        request = RunRequest(
+            machine="self_consistency",
+            question="Is it?",
+            backend="scripted",
+            model="demo",
+            settings=ModelSettings(seed=seed),
+            options={"adaptive": False},
+        )
+        view = finish(engine, engine.submit(request))[1]
+        assert list(view.votes.values()) == [5, 1, 1] and "55.08" in view.finished.answer
+
+
+async def test_the_seed_chooses_an_answer_where_the_script_says_so() -> None:
+    answers = [ScriptedAnswer(text=text) for text in ("a", "b", "c")]
+    backend = ScriptedBackend(Conversation(name="samples", by_seed=True, answers=answers).next)
+    texts = [(await collect(backend, ask("demo", seed=seed)))[1].text for seed in (3, 4, 5, 4, None)]
+    assert texts == ["a", "b", "c", "b", "a"]
 
 
 def test_the_demo_uses_the_real_tools(engine: Engine) -> None:

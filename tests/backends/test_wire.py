@@ -79,3 +79,16 @@ def test_a_retry_after_that_is_none_is_no_wait(junk: str) -> None:
 def test_a_retry_after_at_the_edge_of_time_is_read(said: str, least: float) -> None:
     wait = wire.retry_after({"retry-after": said})
     assert wait is not None and wait >= least and wire.come_back(wait).startswith("Try again")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://me:s3cret@127.0.0.1:9/v1", "http://127.0.0.1:9/v1"),
+        ("me:s3cret@host:11434", "host:11434"),
+        ("https://token@host/a@b", "https://host/a@b"),
+        ("http://127.0.0.1:11434", "http://127.0.0.1:11434"),
+    ],
+)
+def test_an_address_is_said_without_the_password_in_it(address: str, said: str) -> None:
+    assert wire.shown(address) == said

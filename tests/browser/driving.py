@@ -58,6 +58,13 @@ STEPS = (
     ("Counting", "One by one, from the left to the right, there are three of them.", "continue"),
     ("Counting again", "And from the right to the left there are three as well.", "final_answer"),
 )
+# Whatever the first seed is: of four at once three come to 12, one to a text of many lines; each takes another time.
+SAMPLES = [
+    {"text": f"This is way {number} to count them.\nAnswer:{answer}", "delay": delay}
+    for number, (answer, delay) in enumerate(
+        [(" 12", 0.2), (" 12.0", 0.9), (f"\n{EVIL}\n" + "a-long-text-" * 20, 1.6), (" $12", 2.3)]
+    )
+]
 
 
 def _objects(names: str, rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
@@ -82,6 +89,7 @@ SCRIPT = yaml.safe_dump(
                 "when": {"system": "writing assistant"},
                 "answers": [{"text": draft} for draft in DRAFTS],
             },
+            {"name": "samples", "when": {"system": 'begins with "Answer:"'}, "by_seed": True, "answers": SAMPLES},
             {"name": "answerer", "answers": [{"text": f"There are **three**. {EVIL}"}]},
         ]
     }

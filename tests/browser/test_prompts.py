@@ -40,7 +40,7 @@ def test_a_prompt_is_written_tried_seen_on_its_run_and_carried(tab: Tab, tmp_pat
     expect(page.locator(".st-key-wording")).to_have_count(0)
 
     page.get_by_role("button", name="Use as an example").click()
-    page.get_by_text("The last example is from run").wait_for()
+    page.get_by_text("Example 1 is from run").wait_for()
     expect(page.get_by_role("textbox", name="Turn 1")).to_have_value("How many are there?")
     page.get_by_role("button", name="Save as a new version").click()
     page.get_by_text("Saved as version 2").wait_for()

@@ -51,8 +51,9 @@ def test_a_replay_can_be_cut_short(listed: Any, essay: str):
 
 def test_a_log_is_downloaded_as_one_event_a_line(listed: Any, essay: str):
     """The file holds every event in order, from run_started to run_finished."""
+    row_action(listed, essay, "Download").click()
     with listed.expect_download() as download:
-        row_action(listed, essay, "Download").click()
+        listed.get_by_role("button", name="Log (JSONL)").click()
     assert download.value.suggested_filename.endswith(".jsonl")
     events = [json.loads(line) for line in download.value.path().read_text().splitlines()]
     assert [event["seq"] for event in events] == list(range(len(events)))

@@ -16,7 +16,8 @@ from workbench.backends.scripted import ScriptedBackend
 from workbench.carry import arriving, leaving
 from workbench.engine import Engine
 from workbench.errors import BundleError, InvalidRequest, StoreError
-from workbench.events import Paused, RunStarted, RunView, from_dict, to_dict, to_json
+from workbench.events import NodeFinished, Paused, RunStarted, RunView, Warned, from_dict, to_dict, to_json
+from workbench.job import begun, first_request
 from workbench.settings import Settings
 from workbench.store.runs import RunStore
 from workbench.ui import live
@@ -28,7 +29,7 @@ def carried(here: RunStore, run_id: str | None = None, **options: bool) -> io.By
     return io.BytesIO(leaving.export_run(here, run_id or here.runs()[0].id, **options))
 
 
-def at(store: RunStore) -> Settings:
+def at_home(store: RunStore) -> Settings:
     """The settings of the machine whose store it is."""
     assert store.database.file
     return Settings(home=store.database.file.parent)
@@ -99,6 +100,50 @@ def test_the_same_bundle_a_second_time_says_so_and_gives_the_ids_of_the_first(he
     assert not arriving.import_bundle(there, carried(here)).already
 
 
+def test_of_a_family_the_run_that_was_deleted_comes_back_to_its_relatives(settings: Settings, there: RunStore):
+    with scripted_engine(settings, STEPS * 2) as engine:
+        first = engine.submit(request("stepwise"))
+        finish(engine, first)
+        second = engine.reproduce(first)
+        finish(engine, second)
+        file = carried(engine.store, first, family=True)
+    parent, child = arriving.import_bundle(there, file).run_ids
+    there.delete(child)
+    looked = arriving.inspect(file, there)
+    assert set(looked.present.values()) == {parent} and not looked.is_here
+    again = arriving.import_bundle(there, file)
+    assert not again.already and again.run_ids[0] == parent and there.count() == 2
+    assert there.run(again.run_ids[1]).parent == parent
+    begun = there.events(again.run_ids[1])[0]
+    assert isinstance(begun, RunStarted) and begun.parent_run == parent
+    assert arriving.import_bundle(there, file).already
+
+
+def test_a_fork_that_was_imported_is_run_again_from_its_start_and_says_so(settings: Settings, there: RunStore):
+    with scripted_engine(settings, [*STEPS, *STEPS[1:]]) as engine:
+        parent = engine.submit(request("stepwise"))
+        events, _ = finish(engine, parent)
+        at = next(event.seq for event in events if isinstance(event, NodeFinished))
+        child = engine.fork(parent, at, first_request(events), {})
+        assert finish(engine, child)[1].status == "answered"
+        file = carried(engine.store, child)
+    (run_id,) = arriving.import_bundle(there, file).run_ids
+    with scripted_engine(at_home(there), STEPS) as engine:
+        events, again = finish(engine, engine.reproduce(run_id))
+        (said,) = [event.message for event in events if isinstance(event, Warned)]
+        assert again.status == "answered" and len(again.paid_calls) == len(STEPS)
+        assert "a fork that was imported" in said and "begins at the start" in said
+        assert begun(events).relation == "reproduce" and begun(events).inherited == 0
+
+
+def test_a_request_that_this_version_cannot_read_is_not_exported(there: RunStore):
+    events = [log().events[0].model_copy(update={"request": {"machine": "stepwise"}}), *log().events[1:]]
+    there.create("aaaa1111", request("stepwise"), "Stepwise", NOON)
+    there.append(events)
+    with pytest.raises(BundleError, match="request of run aaaa1111"):
+        leaving.export_run(there, "aaaa1111")
+
+
 def test_looking_into_a_bundle_keeps_nothing(here: RunStore, there: RunStore):
     contents = arriving.inspect(carried(here), there)
     (run,) = contents.runs
@@ -118,7 +163,7 @@ def test_an_import_writes_nothing_but_the_log(here: RunStore, there: RunStore, t
 
 def test_it_replays_with_no_model_and_is_run_again_with_one(here: RunStore, there: RunStore):
     (run_id,) = arriving.import_bundle(there, carried(here)).run_ids
-    with scripted_engine(at(there), STEPS) as engine:
+    with scripted_engine(at_home(there), STEPS) as engine:
         _, seen = finish(engine, run_id)
         assert seen.finished and seen.finished.answer == "It is **four**." and len(seen.calls) == len(STEPS)
         _, again = finish(engine, engine.reproduce(run_id))
@@ -128,7 +173,7 @@ def test_it_replays_with_no_model_and_is_run_again_with_one(here: RunStore, ther
 
 def test_its_steps_cannot_be_forked_since_their_state_stayed_behind(here: RunStore, there: RunStore):
     (run_id,) = arriving.import_bundle(there, carried(here)).run_ids
-    with scripted_engine(at(there), STEPS) as engine:
+    with scripted_engine(at_home(there), STEPS) as engine:
         with pytest.raises(StoreError, match="not kept any more"):
             engine.fork_point(run_id, there.events(run_id)[-1].seq)
         assert engine.fork_point(run_id, 0).step == 0
@@ -150,7 +195,7 @@ def test_prompts_that_are_others_here_go_with_the_run(settings: Settings, there:
     )
     monkeypatch.setattr(prompts, "load", lambda machine: changed)
     (run_id,) = arriving.import_bundle(there, file).run_ids
-    engine = Engine(at(there), {"scripted": ScriptedBackend(DRAFTS)})
+    engine = Engine(at_home(there), {"scripted": ScriptedBackend(DRAFTS)})
     try:
         _, again = finish(engine, engine.reproduce(run_id))
         assert [call.called.messages for call in again.calls] == asked
@@ -216,7 +261,7 @@ def test_a_machine_that_is_not_here_is_said_and_the_run_is_kept(there: RunStore)
     found = arriving.import_bundle(there, bundle(records_of(log(request={"machine": "../oracle"}).events)))
     assert "There is no machine '../oracle' here" in found.contents.notes[0]
     assert there.run(found.run_ids[0]).status == "answered"
-    with scripted_engine(at(there), []) as engine, pytest.raises(InvalidRequest, match="no machine"):
+    with scripted_engine(at_home(there), []) as engine, pytest.raises(InvalidRequest, match="no machine"):
         engine.reproduce(found.run_ids[0])
 
 

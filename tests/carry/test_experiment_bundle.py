@@ -88,8 +88,11 @@ def test_what_was_answered_elsewhere_is_never_taken_for_an_answer_from_here(
     here: RunStore, there: RunStore, experiment: str
 ):
     arriving.import_bundle(there, carried(here))
-    assert ExperimentStore(here.database).answered_elsewhere("other", "a" * 64) == "run1"
-    assert ExperimentStore(there.database).answered_elsewhere("other", "a" * 64) == ""
+    left, arrived = ExperimentStore(here.database), ExperimentStore(there.database)
+    left.claim(left.get("Sums").id)
+    left.save(left.get("Sums").id, left.cells(left.get("Sums").id))
+    assert left.run_of("a" * 64) == "run1"
+    assert arrived.run_of("a" * 64) == "" and arrived.answered(["a" * 64]) == set()
 
 
 def test_a_second_time_it_is_there_already_and_its_name_is_marked_as_foreign(
@@ -107,6 +110,22 @@ def test_a_second_time_it_is_there_already_and_its_name_is_marked_as_foreign(
     assert len(DatasetStore(here.database).list()) == 1
     with pytest.raises(InvalidRequest, match="no experiment"):
         leaving.export_experiment(here, "Products")
+
+
+def test_one_that_was_deleted_comes_back_with_its_runs(here: RunStore, there: RunStore, experiment: str):
+    here.judge("run1", "good")
+    file, store = carried(here), ExperimentStore(there.database)
+    arriving.import_bundle(there, file)
+    store.delete(store.get("Sums (imported)").id)
+    (stayed,) = there.runs()
+    assert stayed.foreign_id == "run1" and not arriving.inspect(file, there).is_here
+    again = arriving.import_bundle(there, file)
+    assert not again.already and again.contents.experiment_here == "Sums (imported)"
+    assert there.count() == 3 and again.run_ids[0] == stayed.id
+    cells = store.cells(store.get("Sums (imported)").id)
+    assert [cell.run_id for cell in cells[:3]] == list(again.run_ids)
+    there.delete(again.run_ids[2])
+    assert arriving.import_bundle(there, file).already and there.count() == 2
 
 
 def parts(**changes: Any) -> dict[str, list[Any]]:
@@ -129,6 +148,15 @@ def test_an_experiment_that_has_not_begun_is_carried_too(there: RunStore):
     assert arriving.import_bundle(there, bundle(parts(), "experiment")).already
 
 
+def test_a_bundle_that_says_nothing_of_the_costs_of_scoring_is_taken_in(there: RunStore):
+    older = parts()
+    del older[archive.CELLS][0]["judging_tokens"], older[archive.CELLS][0]["judging_calls"]
+    arriving.import_bundle(there, bundle(older, "experiment"))
+    store = ExperimentStore(there.database)
+    (cell,) = store.cells(store.experiments()[0].id)
+    assert (cell.judging_tokens, cell.judging_calls) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -145,6 +173,7 @@ def test_an_experiment_that_has_not_begun_is_carried_too(there: RunStore):
         ({"cell": {"score": 7.0}}, "a number that is none"),
         ({"cell": {"score": "NaN"}}, "a number that is none"),
         ({"cell": {"completion_tokens": 10**12}}, "a number that is none"),
+        ({"cell": {"judging_tokens": -1}}, "a number that is none"),
         ({"cell": {"seconds": -1.0}}, "a number that is none"),
         ({"cell": {"status": "haunted"}}, "status"),
     ],

@@ -1,6 +1,7 @@
 """Logs in the form in which ReAct's and Reflexion's authors publish theirs; the rows are invented."""
 
 import json
+import time
 from argparse import Namespace
 from pathlib import Path
 
@@ -231,6 +232,25 @@ def test_what_is_no_such_log_is_refused(data: bytes) -> None:
 def test_choosing_nothing_is_refused(there: RunStore) -> None:
     with pytest.raises(BundleError, match="Nothing of the log"):
         published.keep(there, COT.encode(), [])
+
+
+@pytest.mark.parametrize(
+    "filler",
+    [" " * 200_000, "word Question " * 20_000, "\n".join(["short"] * 200_000)],
+    ids=["blanks", "words", "lines"],
+)
+def test_a_log_that_is_made_to_be_slow_is_read_at_once(filler: str) -> None:
+    began = time.process_time()
+    text = f"Context: {filler} Question: Where?\nThought: Here.\nAction: Finish[Here].\nObservation: {filler}\n"
+    (one,) = published.read(("Question: \nAction: Search[x]\n" + text).encode())[1:]
+    assert (one.question, one.answer) == ("Where?", "Here")
+    assert time.process_time() - began < 2
+
+
+def test_a_question_that_is_too_long_to_be_kept_is_refused_with_its_line(there: RunStore) -> None:
+    long = f"Context: {'word ' * 60_000} Question: Where?\nThought: Here.\nAction: Finish[Here]\n"
+    with pytest.raises(BundleError, match="line 1"):
+        published.keep(there, long.encode())
 
 
 def test_the_terminal_takes_a_log_in(settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

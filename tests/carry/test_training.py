@@ -1,6 +1,8 @@
 """Judged runs become training data in the published forms, and what does not is counted with the reason."""
 
+import io
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +11,8 @@ import pytest
 from tests.carry.test_experiment_bundle import ITEMS, NOON, PLAN
 from tests.logs import Log
 from tests.store.samples import a_request
-from workbench.carry import training
+from workbench.backends.fetch import MODELS
+from workbench.carry import arriving, leaving, training
 from workbench.carry.licences import licence
 from workbench.carry.training import Data, Selection
 from workbench.errors import InvalidRequest
@@ -103,7 +106,8 @@ def scored(store: RunStore, *scores: tuple[str, int, int, float], name: str = "S
         for run_id, lane, item, score in scores
     ]
     plan = PLAN.model_copy(update={"name": name})
-    ExperimentStore(store.database).create(plan, [{"request": {}}, {"request": {}}], digest, cells)
+    lane = {"request": a_request("?").model_dump(mode="json")}
+    ExperimentStore(store.database).create(plan, [lane, lane], digest, cells)
 
 
 def voted(store: RunStore, winner: int, *run_ids: str) -> None:
@@ -129,7 +133,7 @@ def test_a_good_run_becomes_its_question_and_its_answer(there: RunStore):
     (example,) = supervised_lines(data)
     asked = {"role": "user", "content": "What is 6 times 7?"}
     assert example == {"messages": [asked, {"role": "assistant", "content": "42"}]}
-    assert data.left_out == {"runs that you called bad": 1} and data.runs == {"good1"}
+    assert data.left_out == {"runs that were called bad": 1} and data.runs == {"good1"}
 
 
 def test_earlier_exchanges_of_a_thread_come_first_and_are_not_learnt(there: RunStore):
@@ -200,7 +204,7 @@ def test_scores_votes_and_verdicts_each_make_a_run_accepted_once(there: RunStore
     voted(there, 1, "run3", "run4")
     assert answers(supervised_lines(training.supervised(there))) == ["of run1", "of run4"]
     lower = training.supervised(there, Selection(min_score=0.9))
-    assert answers(supervised_lines(lower)) == ["of run1", "of run2", "of run4"]
+    assert answers(supervised_lines(lower)) == ["of run1", "of run4", "of run2"]
     only = training.supervised(there, Selection(sources=("vote",)))
     assert answers(supervised_lines(only)) == ["of run4"] and only.left_out == {"runs that lost a vote": 1}
     only = training.supervised(there, Selection(sources=("score",), experiment="Sums"))
@@ -213,7 +217,39 @@ def test_what_the_person_called_bad_is_never_accepted(there: RunStore):
     keep(there, "run1", verdict="bad")
     scored(there, ("run1", 0, 0, 1.0))
     data = training.supervised(there)
-    assert data.lines == [] and data.left_out == {"runs that you called bad": 1}
+    assert data.lines == [] and data.left_out == {"runs that were called bad": 1}
+
+
+def test_an_experiment_that_is_named_leaves_its_own_runs_alone_whoever_judged_them(there: RunStore):
+    for run_id in ("run1", "run2", "run3", "run4"):
+        keep(there, run_id, answer=f"of {run_id}")
+    scored(there, ("run1", 0, 0, 1.0), ("run2", 1, 0, 0.0))
+    scored(there, ("run2", 0, 0, 1.0), ("run3", 1, 0, 1.0), name="Others")
+    there.judge("run3", "good")
+    voted(there, 0, "run4", "run1")
+
+    def said(**chosen: Any) -> list[str]:
+        return answers(supervised_lines(training.supervised(there, Selection(experiment="Sums", **chosen))))
+
+    assert said() == ["of run1"] and said(sources=("verdict",)) == [] == said(sources=("vote",))
+    there.judge("run2", "good")
+    assert said() == ["of run2", "of run1"] and said(sources=("verdict",)) == ["of run2"]
+
+
+def test_what_was_judged_elsewhere_is_taken_only_when_it_is_asked_for(here: RunStore, there: RunStore):
+    keep(here, "run1", verdict="good")
+    keep(here, "run2")
+    scored(here, ("run1", 0, 0, 1.0), ("run2", 1, 0, 0.0))
+    arriving.import_bundle(there, io.BytesIO(leaving.export_experiment(here, "Sums")))
+    keep(there, "mine", "How?", "So.", "good")
+    mine = training.supervised(there)
+    assert answers(supervised_lines(mine)) == ["So."] and mine.imported == 0
+    assert mine.left_out == {"runs that were imported": 2}
+    both = training.supervised(there, Selection(imported=True))
+    assert answers(supervised_lines(both)) == ["42", "So."] and (len(both.runs), both.imported) == (2, 1)
+    (run_id,) = both.runs - {"mine"}
+    voted(there, 0, run_id, "mine")
+    assert training.supervised(there, Selection(sources=("vote",))).lines == []
 
 
 def test_doubles_deleted_runs_long_ones_and_those_without_an_answer_are_counted(there: RunStore):
@@ -297,6 +333,31 @@ def test_pairs_that_teach_nothing_are_counted(there: RunStore):
     }
 
 
+def test_a_run_that_was_called_bad_is_never_the_better_one(there: RunStore):
+    keep(there, "run1", "Why?", "Because.", "bad")
+    keep(there, "run2", "Why?", "Dunno.")
+    voted(there, 0, "run1", "run2")
+    scored(there, ("run1", 0, 0, 1.0), ("run2", 1, 0, 0.0))
+    data = training.preference(there)
+    assert data.lines == [] and data.left_out["pairs whose better answer was called bad"] == 2
+
+
+def test_no_pair_says_the_reverse_of_another_and_verdicts_go_first(there: RunStore):
+    for run_id, answer in (("run1", "One."), ("run2", "Two."), ("run3", "Three.")):
+        keep(there, run_id, "Why?", answer)
+    there.judge("run3", "good")
+    keep(there, "run4", "Why?", "Two.", "bad")
+    scored(there, ("run1", 0, 0, 1.0), ("run2", 1, 0, 1.0), ("run3", 0, 1, 0.0))
+    voted(there, 0, "run2", "run1")
+    voted(there, 0, "run1", "run2")
+    for sources in (("verdict", "score", "vote"), ("vote", "score", "verdict")):
+        data = training.preference(there, Selection(sources=sources))
+        both = ("preferred_output", "non_preferred_output")
+        said = [" > ".join(pair[side][0]["content"] for side in both) for pair in preference_lines(data)]
+        assert said == ["Three. > Two.", "Two. > One.", "One. > Three."]
+        assert data.left_out["pairs whose reverse was judged already"] == 2
+
+
 def test_trls_form_of_a_pair_has_prompt_chosen_and_rejected(there: RunStore):
     keep(there, "run1", "Why?", "Because.", "good")
     keep(there, "run2", "Why?", "Dunno.", "bad")
@@ -323,6 +384,10 @@ def test_the_licence_of_every_model_that_wrote_is_told(there: RunStore):
     told = dict(training.supervised(there).licences())
     assert told[f"{DEFAULT_MODEL} (embedded)"].name == "Apache-2.0"
     assert "begins with Llama" in told["llama3.1:8b (ollama)"].note
+    pinned = Data(models=Counter({("embedded", "m", ""): 5, ("embedded", "m", MODELS[0].sha256): 1}))
+    both = dict(pinned.licences())
+    assert both[f"m (embedded, {MODELS[0].sha256[:12]})"].name == "Apache-2.0"
+    assert both["m (embedded, no digest)"].name == ""
     said = dict(training.supervised(there).licences(lambda backend, model: "MIT License\n\nPermission is"))
     assert said["llama3.1:8b (ollama)"].name == "MIT License"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.carry.test_training import keep, preference_lines, supervised_lines
+from tests.carry.test_training import keep, preference_lines, scored, supervised_lines
 from tests.cli.typing import Terminal
 from tests.ollama_server import CHAT, ollama_server
 from workbench.carry.training import Data
@@ -54,9 +54,10 @@ def test_what_was_imported_can_be_read_by_a_program(terminal: Terminal, store, t
 
 def test_what_cannot_be_read_or_written_is_said_in_a_sentence(terminal: Terminal, store, tmp_path):
     keep(store, "run1")
-    (tmp_path / "notes.txt").write_text("Buy milk.")
-    code, _, err = terminal("import", str(tmp_path / "notes.txt"))
-    assert code == 2 and "This is no bundle" in err and "Nothing was imported." in err
+    for name, said in (("notes.zip", "This is no bundle"), ("notes.txt", "This is no log of ReAct or Reflexion")):
+        (tmp_path / name).write_text("Buy milk.")
+        code, _, err = terminal("import", str(tmp_path / name))
+        assert code == 2 and said in err
     assert terminal("import", str(tmp_path / "nowhere.zip"))[0] == 2
     assert terminal("import", str(tmp_path))[0] == 2
     code, _, err = terminal("runs", "bundle", "run1", "-o", str(tmp_path / "no" / "such" / "folder.zip"))
@@ -70,7 +71,7 @@ def test_good_answers_become_a_file_for_fine_tuning_with_a_report(terminal: Term
     file = tmp_path / "sft.jsonl"
     code, out, err = terminal("training", "sft", "-o", str(file), "--verdict", "good")
     assert (code, out) == (0, "") and len(supervised_lines(data(file.read_text()))) == 1
-    assert "1 example from 1 run." in err and "Left out (1): runs that you called bad." in err
+    assert "1 example from 1 run." in err and "Left out (1): runs that were called bad." in err
     assert "script (scripted)" not in err and "demo (scripted): no model." in err
     code, out, _ = terminal("training", "sft", "--extent", "whole")
     assert code == 0 and len(supervised_lines(data(out))) == 2
@@ -88,10 +89,30 @@ def test_pairs_go_to_standard_output_and_the_report_to_standard_error(terminal: 
 def test_nothing_to_write_is_said_with_what_was_left_out(terminal: Terminal, store, tmp_path):
     keep(store, "run1", verdict="bad")
     code, _, err = terminal("training", "sft", "-o", str(tmp_path / "none.jsonl"))
-    assert code == 2 and "Left out (1): runs that you called bad." in err and "There is no example to write." in err
+    assert code == 2 and "Left out (1): runs that were called bad." in err and "There is no example to write." in err
     assert not (tmp_path / "none.jsonl").exists()
     assert "no experiment" in terminal("training", "sft", "--experiment", "Products")[2]
     assert "--min-score" in terminal("training", "sft", "--min-score", "7")[2]
+
+
+def test_imported_runs_and_an_experiments_runs_are_chosen_with_flags(terminal: Terminal, store, tmp_path, elsewhere):
+    keep(store, "run1", "What is 6 times 7?", verdict="good")
+    file = str(tmp_path / "run.zip")
+    terminal("runs", "bundle", "run1", "-o", file)
+    elsewhere()
+    terminal("import", file)
+    code, _, err = terminal("training", "sft")
+    assert code == 2 and "Left out (1): runs that were imported." in err
+    code, out, err = terminal("training", "sft", "--imported")
+    assert code == 0 and len(supervised_lines(data(out))) == 1
+    assert "1 example from 1 run, 1 of them imported." in err
+    assert json.loads(terminal("training", "sft", "--imported", "--json")[2])["imported"] == 1
+    there = RunStore(load().store_url)
+    keep(there, "run2", "How?", "So.", "good")
+    keep(there, "run3", "Who?", "Me.", "good")
+    scored(there, ("run2", 0, 0, 0.0))
+    (one,) = supervised_lines(data(terminal("training", "sft", "--experiment", "Sums")[1]))
+    assert one["messages"][-1]["content"] == "So."
 
 
 def test_ollamas_own_word_on_a_licence_is_told(terminal: Terminal, store, monkeypatch):

@@ -13,6 +13,9 @@ from workbench.settings import SMALL_MODEL, Settings
 from workbench.store.documents import Documents
 
 TASKS = {
+    "direct": ("What is the capital of France?", {}),
+    "cot": ("What is 12 + 21?", {}),
+    "self_consistency": ("What is 12 + 21?", {"samples": 3, "parallel": 2}),
     "stepwise": ("Which is larger, 12 or 21?", {"max_steps": 4}),
     "reflection": ("Write two sentences about rain.", {"rounds": 1}),
     "react": ("What is 48 * 12?", {"tools": ["calculator"]}),
@@ -55,7 +58,7 @@ def test_a_machine_thinks_to_its_end_on_a_real_model(engine, machine):
         assert call.answer.decode_seconds > 0 and call.answer.first_token_seconds > 0
         assert call.answer.mean_logprob <= 0
         assert call.called.context_window == 4096
-    assert any((call.answer.cached_tokens or 0) > 0 for call in view.calls[1:])
+    assert len(view.calls) == 1 or any((call.answer.cached_tokens or 0) > 0 for call in view.calls[1:])
     assert sum(1 for event in events if event.kind == "delta") > 5
 
 

@@ -337,7 +337,7 @@ def test_what_is_no_fork_is_refused(settings: Settings):
             engine.fork(parent, 10_000, old)
         with pytest.raises(InvalidRequest, match="machine and question"):
             engine.fork(parent, at, old.model_copy(update={"question": "Another?"}))
-        with pytest.raises(PromptError, match="without declaring"):
+        with pytest.raises(PromptError, match="is not a variable of this role"):
             engine.fork(parent, at, old.model_copy(update={"prompts": {"revise": "$nothing"}}))
         with pytest.raises(PromptError, match="no prompt for the role 'poet'"):
             engine.fork(parent, at, old.model_copy(update={"prompts": {"poet": "x"}}))

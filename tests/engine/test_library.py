@@ -1,5 +1,7 @@
 """The prompt library behind runs: the default versions, and runs that keep the words that they began with."""
 
+import time
+
 import pytest
 
 from tests.runs import at_rest, finish, request, scripted_engine, step, verdict
@@ -7,7 +9,9 @@ from workbench import examples, prompts
 from workbench.engine import Engine
 from workbench.errors import PromptError
 from workbench.events import NodeFinished
+from workbench.history import INTRODUCTION
 from workbench.job import first_request
+from workbench.prompts import Prompt
 from workbench.request import Example, Reply, Turn
 from workbench.settings import Settings
 
@@ -83,9 +87,13 @@ def test_a_default_that_cannot_be_filled_any_more_is_said_before_anything_runs(s
         save_default(engine, "Write.")
         with engine.store.database.write() as connection:
             connection.exec_driver_sql("UPDATE prompts SET template = 'Write.' || char(10) || '$poet'")
-        with pytest.raises(PromptError, match="essay_generator, line 2: \\$poet is not a variable"):
+        with pytest.raises(PromptError, match="line 2: \\$poet is not a variable") as refused:
             engine.submit(request("reflection"))
+        assert "essay_generator of reflection, version 1, the default" in refused.value.message
+        assert "prompts default reflection essay_generator built-in" in refused.value.hint
         assert engine.store.count() == 0
+        asked = request("reflection").model_copy(update={"prompts": {"essay_generator": "Write tersely."}})
+        assert engine.resolved(asked).prompts == {"essay_generator": "Write tersely."}
 
 
 @pytest.mark.parametrize(
@@ -154,3 +162,29 @@ def test_a_run_whose_role_is_shown_no_examples_offers_none(settings: Settings):
     with scripted_engine(settings, ["The answer is 4."]) as engine:
         events, view = finish(engine, engine.submit(request("react", dialect="native")))
         assert view.status == "answered" and examples.from_run(events) == {}
+
+
+@pytest.mark.parametrize(
+    ("template", "said", "fits"),
+    [
+        ("Be brief.", "Be brief.", True),
+        ("Be brief.", "Be brief. Now.", False),
+        ("Be brief.\n", f"Be brief.\n\n{INTRODUCTION} and so on", True),
+        ("Use $tools for $$5 ($more).", "Use a, b for $5 (no (more).).", True),
+        ("Use $tools for $$5 ($more).", "Use a, b for $5", False),
+        ("Use $tools for $$5 ($more).", f"Use a for $5 (b).\n\n{INTRODUCTION}", True),
+        ("$tools", "anything", True),
+        ("ab${tools}b", "ab", False),
+    ],
+)
+def test_the_role_of_a_call_is_read_off_its_system_message(template: str, said: str, fits: bool):
+    roles = {"json": Prompt(template=template), "other": Prompt(template="Never $this")}
+    assert examples.role_of([{"role": "system", "content": said}], roles) == ("json" if fits else "")
+
+
+def test_a_template_of_many_variables_is_recognised_at_once():
+    """A long prompt that is none of the role's must not hold up the whole process."""
+    prompt = Prompt(template="$tools " * 200 + "end")
+    began = time.perf_counter()
+    assert examples.role_of([{"role": "system", "content": "a " * 100_000}], {"json": prompt}) == ""
+    assert time.perf_counter() - began < 1

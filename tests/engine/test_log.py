@@ -46,6 +46,18 @@ async def test_another_channel_or_call_or_event_closes_the_piece_before_it():
     assert [e.seq for e in log._events] == [0, 1, 2, 3, 4]
 
 
+async def test_calls_that_write_at_once_are_each_joined():
+    log, began = RunLog("r", lambda events: None), time.monotonic()
+    while time.monotonic() - began < 0.5:
+        for call in "abcd":
+            log.delta(call, "text", call)
+        await asyncio.sleep(0.001)
+    log.save()
+    deltas = [e for e in log._events if isinstance(e, Delta)]
+    assert len(deltas) <= 4 * (0.5 / JOIN_SECONDS + 3)
+    assert all(set(e.text) == {e.call_id} for e in deltas)
+
+
 async def test_everything_is_saved_once_and_in_order():
     saved: list = []
     log = RunLog("r", saved.extend)

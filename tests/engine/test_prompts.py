@@ -23,8 +23,8 @@ def test_every_machine_has_prompts_that_can_be_filled(machine):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (file_of("Hello $name"), "without declaring it"),
-        (file_of("Hello", "[name]"), "never used"),
+        (file_of("Hello $name"), "line 1: \\$name is not a variable of this role; it has none"),
+        (file_of("Hello", "[name]"), "\\$name is not in the template"),
         (file_of("It costs 5$ now"), "lone \\$"),
         ("machine: m", "not a prompt file"),
         ("roles: [", "not a prompt file"),

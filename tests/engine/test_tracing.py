@@ -19,9 +19,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests import runs
+from workbench import tracing
 from workbench.backends.scripted import ScriptedAnswer
 from workbench.request import RunRequest
 from workbench.settings import Settings, load
+from workbench.tracing import RunSpans
 
 ARRIVES_WITHIN = 20.0
 GZIP = b"\x1f\x8b"
@@ -250,6 +252,10 @@ def test_without_the_variables_nothing_is_traced(settings: Settings) -> None:
         ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:1/v1/traces"}, True),
         ({"OTEL_TRACES_EXPORTER": "console"}, True),
         ({"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, False),
+        ({"OTEL_TRACES_EXPORTER": "OTLP"}, True),
+        ({"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, False),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, False),
+        ({"OTEL_SDK_DISABLED": "no thanks", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, True),
         ({"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, False),
     ],
 )
@@ -265,3 +271,24 @@ def test_a_collector_that_is_not_there_costs_no_run(settings: Settings, caplog: 
         assert runs.finish(engine, engine.submit(react()))[1].status == "answered"
         assert time.monotonic() - began < 5
     assert "export" in caplog.text
+
+
+def test_headers_are_decoded_and_those_for_traces_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(tracing, "OTLPSpanExporter", lambda **more: given.update(more))
+    both = {"OTEL_EXPORTER_OTLP_HEADERS": "a=b", "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "Authorization=Basic%20QUJD"}
+    tracing._exporter(load({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", **both}, None))
+    assert given == {"endpoint": "http://127.0.0.1:1/v1/traces", "headers": {"authorization": "Basic QUJD"}}
+
+
+def test_a_fault_in_tracing_ends_the_trace_and_not_the_run(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(self: RunSpans, event: object) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(RunSpans, "_on_model_answered", broken)
+    lost = settings.model_copy(update={"otel_exporter": "console"})
+    with runs.scripted_engine(lost, CALCULATES) as engine:
+        assert runs.finish(engine, engine.submit(react()))[1].status == "answered"
+    assert "the trace of run" in caplog.text

@@ -43,13 +43,16 @@ def test_the_score_at_each_round_has_wilson_s_interval():
 def test_revisions_that_help_are_said_to_help():
     ledger = ledger_of(*[(0, 1)] * 12, *[(1, 0)] * 1, *[(1, 1)] * 27)
     assert ledger.verdict == (
-        "reflection's last answer is better than its first: +28 points (95% interval 11 to 43), p = 0.003, 40 items."
+        "reflection's last answer is better than its first, with critic feedback against none: +28 points (95% interval"
+        " 11 to 43), p = 0.003, 40 items."
     )
 
 
 def test_revisions_that_spoil_are_said_to_spoil():
     ledger = ledger_of(*[(1, 0)] * 12, *[(1, 1)] * 28)
-    assert ledger.verdict.startswith("its first is better than reflection's last answer: +30 points")
+    assert ledger.verdict.startswith(
+        "its first is better than reflection's last answer, without feedback against critic feedback: +30 points"
+    )
 
 
 def test_too_few_revisions_are_said_to_be_too_few():
@@ -129,8 +132,43 @@ def test_gold_feedback_is_remarked_on():
     )
 
 
-def test_a_lane_without_a_second_round_has_no_ledger():
-    assert revised((1,), (0,)).ledgers == ()
+def test_a_run_that_came_to_no_round_counts_with_what_it_ended_with():
+    every = [cell(0, item, 1.0, rounds=(0, 1), feedback="critic") for item in range(20)]
+    every += [cell(0, item, 0.0, feedback="critic", prompt_tokens=260) for item in range(20, 40)]
+    found = results(plan("reflection"), items(40), every, False)
+    (ledger,) = found.ledgers
+    assert (ledger.runs, ledger.items, ledger.unrevised, ledger.rounds[1].ended) == (40, 40, 20, 20)
+    assert [step.score for step in ledger.rounds] == [0.0, 0.5]
+    assert ledger.rounds[-1].score == found.lanes[0].score
+    assert [step.tokens for step in ledger.rounds] == [200, 250]
+    assert ledger.advice.endswith(
+        "20 of 40 runs came to no round, as at a limit before the first draft: what they ended with counts as their"
+        " only one."
+    )
+
+
+def test_a_lane_without_a_second_round_has_no_ledger_and_it_is_said_why():
+    found = revised(*[(1,)] * 8, *[(0,)] * 8)
+    assert found.ledgers == ()
+    assert found.notes == (
+        "reflection came to no second round in any run: there is nothing to count in a flip ledger.",
+    )
+
+
+@pytest.mark.parametrize(("scorer", "why"), [("judge", "a model judges"), ("person", "a person scores")])
+def test_where_rounds_are_not_scored_it_is_said_why_there_is_no_ledger(scorer, why):
+    every = [cell(0, item, 1.0, feedback="critic") for item in range(20)]
+    found = results(plan("reflection", scorer=scorer), items(20), every, True)
+    assert found.notes == (
+        f"There is no flip ledger: {why} the last answers alone, not the rounds before them. Score with one that asks"
+        " nobody to see what each round changed.",
+    )
+
+
+@pytest.mark.parametrize(("scorer", "source"), [("judge", "none"), ("exact", "tool")])
+def test_of_lanes_that_revise_nothing_no_ledger_is_expected(scorer, source):
+    every = [cell(0, item, 1.0, feedback=source) for item in range(20)]
+    assert results(plan("a", scorer=scorer), items(20), every, False).notes == ()
 
 
 def test_the_tests_of_several_ledgers_are_corrected_together():

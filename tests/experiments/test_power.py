@@ -51,12 +51,23 @@ def test_a_stricter_level_needs_more():
     assert (needed(0.2, 0.1) or 0) < (needed(0.2, 0.1, 0.05 / 6) or 0)
 
 
-@pytest.mark.parametrize(("n", "discordant"), [(50, 0.2), (50, 0.0), (400, 0.1)])
-def test_the_smallest_difference_that_can_be_found_is_found_4_times_in_5(n, discordant):
-    least = detectable(n, discordant)
+@pytest.mark.parametrize("tests", [3, 15, 66])
+def test_at_a_stricter_level_so_many_items_find_the_difference_4_times_in_5_too(tests):
+    for wins, losses in ((0.3, 0.1), (0.3, 0.18), (0.12, 0.0)):
+        n = needed(wins, losses, 0.05 / tests)
+        assert n is not None
+        assert POWER <= power(n, wins, losses, 0.05 / tests) < POWER + 0.05
+        assert power(needed(wins, losses) or 0, wins, losses, 0.05 / tests) < 0.75
+    assert needed_mean(0.5, 0.0, 0.05 / tests) == needed(1.0, 0.0, 0.05 / tests)  # the first n with 2 / 2^n below it
+
+
+@pytest.mark.parametrize(("n", "discordant", "tests"), [(50, 0.2, 1), (50, 0.0, 1), (400, 0.1, 1), (50, 0.2, 3)])
+def test_the_smallest_difference_that_can_be_found_is_found_4_times_in_5(n, discordant, tests):
+    least = detectable(n, discordant, 0.05 / tests)
     assert least is not None
     together = max(discordant, least)
-    assert power(n, (together + least) / 2, (together - least) / 2) == pytest.approx(POWER, abs=0.001)
+    found = power(n, (together + least) / 2, (together - least) / 2, 0.05 / tests)
+    assert found == pytest.approx(POWER, abs=0.001)
 
 
 def test_five_items_can_show_no_difference_whatever():

@@ -7,8 +7,6 @@ import io
 import re
 from html.parser import HTMLParser
 
-import pytest
-
 from tests.experiments.answered import cell, cells, items, plan
 from workbench.experiments import report
 from workbench.experiments.model import Cell
@@ -87,6 +85,7 @@ def test_everything_is_said_in_words_and_numbers():
         assert sentence in words
     assert "100% (84 to 100)" in words  # the lane that revises
     assert "540 (10,000 + 800)" in words
+    assert "100% (80 to 100), at worst 75%" in words and "5: 5 timeout" in words  # the lane with errors
     assert "run-1-7" in words
 
 
@@ -112,6 +111,14 @@ def test_a_long_answer_is_cut_in_the_report_and_whole_in_the_csv():
     found = experiment("word " * 300)
     assert "word " * 300 not in report.html(found)
     assert "word " * 300 in report.csv(found)
+
+
+def test_what_scoring_has_cost_is_told_where_a_model_scored():
+    assert "Scoring in all" not in report.html(experiment())
+    found = results(plan("a"), items(9), cells(0, [1.0] * 9, judging_tokens=400, judging_calls=2), True)
+    words = Seen(report.html(found)).words
+    assert "Scoring in all, tokens (calls)" in words and "3,600 (18)" in words
+    assert read(found)[0]["judging_tokens"] == "400"
 
 
 def test_an_experiment_without_a_cell_has_a_report():
@@ -146,11 +153,13 @@ def test_the_csv_has_a_row_for_each_item_lane_and_seed():
     assert rows[6]["status"] == "error" and rows[6]["score"] == ""
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-5", "@SUM(A1)", "\t=1", "\r=1", "＝1+1", '=HYPERLINK("x")'])
-def test_no_text_can_become_a_formula(text):
-    row = read(experiment(text))[0]
-    assert row["answer"] == f"'{text}"
-    assert row["question"].startswith(f"'{text}")
+def test_no_text_can_become_a_formula():
+    texts = ["=1+1", "+1", "-5", "@SUM(A1)", "\t=1", "\r=1", "＝1+1", '=HYPERLINK("x")']
+    asked = [one.model_copy(update={"question": text}) for one, text in zip(items(8), texts, strict=True)]
+    every = [cell(0, item, 1.0, answer=text) for item, text in enumerate(texts)]
+    rows = read(results(plan("a"), asked, every, False))
+    assert [row["answer"] for row in rows] == [f"'{text}" for text in texts]
+    assert [row["question"] for row in rows] == [f"'{text}" for text in texts]
 
 
 def test_a_formula_cannot_hide_behind_another_separator():

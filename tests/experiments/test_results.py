@@ -8,8 +8,10 @@ import pytest
 
 from tests.experiments.answered import cell, cells, compared, items, plan, shares
 from workbench.experiments.model import Cell
+from workbench.experiments.power import power
 from workbench.experiments.results import results, to_json
 from workbench.experiments.statistics import wilson
+from workbench.experiments.words import Scale
 
 
 def test_a_score_of_right_answers_has_wilson_s_interval():
@@ -67,19 +69,32 @@ def test_too_few_items_are_said_to_be_too_few_and_how_many_would_do():
         "Not enough items to tell cot from direct: with the difference seen (+6 points for cot, 8 against 5 items,"
         " p = 0.58), about 592 items would be needed for 80% power; there are 50."
     )
-    assert pair.needed == 592
+    assert pair.needed == pair.needed_corrected == 592
 
 
-def test_what_falls_short_by_its_correction_alone_is_told_the_stricter_number():
-    lanes = shares((18, [1, 0]), (6, [0, 1]), (26, [1, 1]))
-    pair = compared(*lanes, *[lanes[1]] * 4).pairs[0]
-    assert pair.p == pytest.approx(0.0227, abs=1e-4) and pair.said == "not enough"
-    assert pair.needed is not None and pair.needed > 50
-    lanes = shares((18, [1, 0]), (4, [0, 1]), (28, [1, 1]))
+@pytest.mark.parametrize("losses", [11, 6, 4])
+def test_the_number_of_items_named_stands_the_correction_for_all_comparisons(losses):
+    lanes = shares((18, [1, 0]), (losses, [0, 1]), (32 - losses, [1, 1]))
     pair = compared(*lanes, *[lanes[0]] * 4).pairs[0]
-    assert pair.p == pytest.approx(0.0043, abs=1e-4) and pair.said == "not enough"
-    assert pair.needed is not None and pair.needed <= 50
-    assert "power, corrected for 15 comparisons; there are 50." in pair.verdict
+    assert pair.said == "not enough" and pair.needed and pair.needed_corrected
+    said = f"{pair.needed_corrected:,} items would be needed for 80% power, corrected for 15 comparisons; there are 50."
+    assert pair.verdict.endswith(f"about {said}")
+    assert power(pair.needed_corrected, 18 / 50, losses / 50, 0.05 / 15) >= 0.8
+    assert power(pair.needed, 18 / 50, losses / 50, 0.05 / 15) < 0.6
+
+
+def test_graded_numbers_of_items_stand_the_correction_too():
+    lanes = np.random.default_rng(3).beta(2, 2, (3, 30))
+    pair = compared(*lanes.tolist(), graded=True).pairs[0]
+    assert pair.said == "not enough" and pair.needed and pair.needed_corrected
+    assert pair.needed_corrected == pytest.approx(1.33 * pair.needed, rel=0.02)  # (2.394 + 0.842)² / (1.960 + 0.842)²
+    assert "power, corrected for 3 comparisons; there are 30." in pair.verdict
+
+
+def test_what_a_tie_could_have_shown_stands_the_correction_too():
+    tie = shares((5, [1, 0]), (5, [0, 1]), (40, [1, 1]))
+    verdict = compared(*tie, tie[0]).pairs[0].verdict
+    assert verdict.endswith("could have shown one of 19 points or more (80% power, corrected for 3 comparisons).")
 
 
 def test_no_difference_is_not_called_equality():
@@ -132,9 +147,42 @@ def test_many_errors_are_warned_of_with_the_score_at_worst():
     found = compared([1.0] * 40 + [None] * 10)
     assert found.lanes[0].at_worst == 0.8
     assert found.notes == (
-        "a: 10 cells of 50 ended in an error and are left out. What fails is seldom like the rest: counted as wrong,"
-        " the score would be 80% instead of 100%. Retry the errors before you conclude.",
+        "a: 10 cells of 50 ended in an error (10 timeout) and are left out. What fails is seldom like the rest: counted"
+        " as wrong, the score would be 80% instead of 100%. Retry the errors before you conclude.",
     )
+
+
+def test_a_single_error_is_told_of_with_the_score_at_worst():
+    lane = compared([1.0] * 49 + [None]).lanes[0]
+    assert (lane.at_worst, lane.error_codes, lane.failed) == (0.98, {"timeout": 1}, "1: 1 timeout")
+    assert lane.scored(Scale(False, 50)) == "100% (93 to 100), at worst 98%"
+
+
+def test_a_lane_without_errors_has_nothing_at_worst():
+    lane = compared([1.0, 0.0] * 25).lanes[0]
+    assert (lane.at_worst, lane.error_codes, lane.failed) == (None, {}, "0")
+    assert lane.scored(Scale(False, 50)) == "50% (37 to 63)"
+
+
+def failed_with(*codes: str) -> str:
+    """The note on a lane with such errors and 40 right answers."""
+    every = [*cells(0, [1.0] * 40), *(cell(0, 40 + k, None, error_code=code) for k, code in enumerate(codes))]
+    (note,) = results(plan("a"), items(40 + len(codes)), every, False).notes
+    return note
+
+
+def test_a_retry_is_advised_where_it_helps():
+    assert failed_with("server_fault", "engine_crashed").endswith("Retry the errors before you conclude.")
+    note = failed_with("context_overflow", "stream_broken", "stream_broken")
+    assert "3 cells of 43 ended in an error (2 stream_broken, 1 context_overflow) and are left out." in note
+    assert note.endswith("Retry the errors before you conclude; context_overflow will come again.")
+
+
+@pytest.mark.parametrize(
+    "code", ["structured_output_invalid", "empty_answer", "context_overflow", "reply_too_long", "content_refused"]
+)
+def test_no_retry_is_advised_where_the_same_would_come_again(code):
+    assert failed_with(code).endswith("A retry would end the same way: take the lower score into account.")
 
 
 def test_a_lane_of_errors_alone_has_no_score_and_is_compared_with_nobody():
@@ -202,6 +250,34 @@ def test_other_feedback_is_what_is_compared(source):
     assert found.lanes[0].label == f"a · {source} feedback"
 
 
+def test_no_verdict_can_be_quoted_without_the_feedback_of_its_lanes():
+    first, second = shares((14, [1, 0]), (2, [0, 1]), (34, [1, 1]))
+
+    def said(of_first: str, of_second: str, scores: list[float] = second) -> str:
+        every = [*cells(0, first, feedback=of_first), *cells(1, scores, feedback=of_second)]
+        return results(plan("a", "b"), items(50), every, False).pairs[0].verdict
+
+    assert said("tool", "none").startswith("a is better than b, with tool feedback against none: +24 points")
+    assert said("none", "tool").startswith("a is better than b, without feedback against tool feedback: +24")
+    assert said("critic", "self").startswith("a is better than b, with critic feedback against self feedback: +24")
+    assert said("gold", "gold").startswith("a is better than b, both with gold feedback: +24")
+    assert said("none", "none").startswith("a is better than b: +24")
+    close = [0.0, *first[1:]]
+    assert said("tool", "none", close).startswith(
+        "Not enough items to tell a from b, with tool feedback against none: with the difference seen"
+    )
+    assert said("tool", "none", first).startswith(
+        "No difference is seen between a and b, with tool feedback against none (0 against 0 of 50 items)"
+    )
+
+
+def test_the_feedback_is_named_in_the_order_of_the_lanes_that_the_sentence_has():
+    first, second = shares((2, [1, 0]), (14, [0, 1]), (34, [1, 1]))
+    every = [*cells(0, first, feedback="tool"), *cells(1, second)]
+    verdict = results(plan("a", "b"), items(50), every, False).pairs[0].verdict
+    assert verdict.startswith("b is better than a, without feedback against tool feedback: +24 points")
+
+
 def test_a_lane_that_was_shown_some_of_the_right_answers_is_compared_with_nobody():
     mixed = [one.model_copy(update={"feedback": "self"}) if one.item < 9 else one for one in of_source(0, "gold")]
     found = results(plan("a", "b"), items(20), [*mixed, *of_source(1, "gold")], False)
@@ -224,6 +300,16 @@ def test_cost_stands_beside_the_score():
     lane = compared([1.0, 0.0] * 10).lanes[0]
     assert (lane.prompt_tokens, lane.completion_tokens, lane.tokens) == (1200, 800, 2000)
     assert (lane.tokens_each, lane.seconds, lane.seconds_each, lane.calls) == (100, 40.0, 2.0, 20)
+
+
+def test_what_scoring_has_cost_stands_apart_from_the_lane_s_own_cost():
+    every = [*cells(0, [1.0] * 18, judging_tokens=30, judging_calls=2)]
+    every += [cell(0, 18 + k, None, judging_tokens=5, judging_calls=1) for k in (0, 1)]
+    found = results(plan("a"), items(20), every, False)
+    lane = found.lanes[0]
+    assert (lane.judging_tokens, lane.judging_calls) == (18 * 30 + 10, 38)
+    assert (lane.tokens, lane.tokens_each, lane.calls) == (1800, 100, 18)
+    assert to_json(found)["lanes"][0]["judging_tokens"] == 550
 
 
 def test_a_further_right_answer_has_its_price_against_the_cheapest_lane():
@@ -304,7 +390,8 @@ def test_a_vote_that_stops_by_itself_draws_up_to_so_many():
 def test_the_last_point_of_the_curve_is_the_vote_itself():
     curve = results(plan("vote", "b"), items(40), voting("aabb", 90), False).curves[0]
     assert [point.k for point in curve.points] == [1, 2, 3, 4]
-    assert curve.points[-1].score == 0.5  # a tie is shared
+    assert curve.points[1].score == pytest.approx(0.5)  # a tie is shared: any order is as likely
+    assert curve.points[-1].score == 1.0  # of 2 and 2 the machine takes the first seen
 
 
 def test_gold_lanes_are_left_out_of_the_equal_budget_view():
@@ -356,7 +443,7 @@ def test_the_json_has_what_a_script_asks_for_and_no_infinity():
     read = json.loads(json.dumps(to_json(found, rows=True), allow_nan=False))
     lane, pair = read["lanes"][0], read["pairs"][0]
     assert {"name", "n", "score", "low", "high", "errors", "tokens", "seconds", "feedback"} <= set(lane)
-    assert {"a", "b", "p", "effect", "needed"} <= set(pair)
+    assert {"a", "b", "p", "effect", "needed", "needed_corrected"} <= set(pair)
     assert pair["odds"]["ratio"] is None and pair["odds"]["low"] > 1
     assert read["rows"][0]["lanes"]["a"]["run_id"] == "run-0-0"
     assert "rows" not in to_json(found)
@@ -368,9 +455,9 @@ def test_ten_thousand_cells_take_little_of_the_processor():
         every += cells(lane, [float(right) for right in generator.random(2_500) < chance])
     every += [cell(3, item, 1.0, samples="aabac", confidence=0.5) for item in range(2_500)]
     asked, spent = (plan("a", "b", "c", "d"), items(2_500)), []
-    for _ in range(2):
+    while not spent or (spent[-1] >= 1.5 and len(spent) < 3):  # once more beside a neighbour that computes
         before = time.process_time()
         found = results(*asked, every, False)
         spent.append(time.process_time() - before)
     assert found.lanes[3].n == 2_500 and len(found.rows) == 2_500
-    assert min(spent) < 1.5  # 0.5 s where nothing else runs
+    assert spent[-1] < 1.5  # 0.5 s where nothing else runs

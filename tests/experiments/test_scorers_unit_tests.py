@@ -183,6 +183,37 @@ async def test_an_answer_cannot_bring_its_own_tests(trick):
     assert (await score(COUNT, fenced(trick))).value == 0
 
 
+EQUAL = "class Any:\n    def __eq__(self, other):\n        return True\n"
+
+
+@pytest.mark.parametrize(
+    ("trick", "said"),
+    [
+        ("def abs(n):\n    return 0\ndef add(a, b):\n    return 9", "it gives abs another meaning"),
+        ("from math import isnan as abs\ndef add(a, b):\n    return 9", "it gives abs another meaning"),
+        ("def add(a, b):\n    global abs\n    abs = bool\n    return 9", "it gives abs another meaning"),
+        (f"{EQUAL}def add(a, b):\n    return Any()", "it defines __eq__"),
+        ("class Any:\n    __eq__ = max\ndef add(a, b):\n    return Any()", "it defines __eq__"),
+        ("class Any:\n    pass\nAny.__eq__ = max\ndef add(a, b):\n    return Any()", "it defines __eq__"),
+    ],
+)
+async def test_an_answer_cannot_change_what_the_tests_rely_on(trick, said):
+    item = ADD.model_copy(update={"tests": "assert add(1, 2) == 3\nassert abs(add(1, 2) - 3) < 1"})
+    found = await score(item, fenced(trick))
+    assert (found.value, found.said.startswith(said)) == (0, True), found.said
+
+
+async def test_what_was_asked_for_may_have_the_name_of_a_built_in_or_define_equality():
+    item = Item(id="1", question="Write abs(n).", tests="assert abs(-2) == 2", entry_point="abs")
+    assert (await score(item, fenced("def abs(n):\n    return n if n > 0 else -n"))).value == 1
+    item = Item(
+        id="1", question="Write a class Any that equals everything.", tests="assert Any() == 3", entry_point="Any"
+    )
+    assert (await score(item, fenced(EQUAL))).value == 1
+    unused = "def sum(*n):\n    return n[0] + n[1]\ndef add(a, b):\n    return sum(a, b)"
+    assert (await score(ADD, fenced(unused))).value == 1
+
+
 async def test_without_an_entry_point_the_names_that_the_tests_call_are_looked_for():
     item = Item(id="1", question="?", tests="assert sorted(double([2, 1])) == [2, 4]")
     assert (await score(item, fenced("def double(xs):\n    return [2 * x for x in xs]\n\nprint(double(3))"))).value == 1

@@ -13,8 +13,9 @@ import pytest
 from tests.experiments.sweeping import Counting, adds, asked, done, keep, plan, run, start, sums, sweeps_on
 from workbench.backends.base import ChatRequest
 from workbench.backends.scripted import ScriptedAnswer
-from workbench.errors import BackendUnreachable, InvalidRequest, ServerFault
+from workbench.errors import AuthenticationFailed, InvalidRequest, ServerFault
 from workbench.events import RunStarted
+from workbench.experiments import runner
 from workbench.experiments.model import Item, Score
 from workbench.experiments.plan import ScorerChoice
 from workbench.experiments.scorers.numeric import Numeric
@@ -248,6 +249,22 @@ def test_a_model_that_has_changed_meanwhile_is_refused_until_the_plan_is_started
         assert (ready.kept, ready.added, ready.removed) == (0, 16, 16)
 
 
+def test_a_model_that_changes_in_the_middle_ends_it_without_mixing(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runner, "MODEL_SECONDS", 0.0)
+    backend = Counting(lambda request: adds(request).model_copy(update={"delay": 0.02}), digest="one")
+    with sweeps_on(settings, {"scripted": backend}) as sweeps:
+        found = start(sweeps, plan(parallel=1), sums(12))
+        until(lambda: len(backend.asked) > 3)
+        backend.digest = "two"
+        cells = done(sweeps, found)
+        assert {cell.status for cell in cells} == {"done", "waiting"}
+        assert (
+            sweeps.progress(found).reason == "The model demo has changed meanwhile. Start the experiment's plan again."
+        )
+        digests = {sweeps.engine.store.events(c.run_id)[0].model_digest for c in cells if c.status == "done"}
+        assert digests == {"one"}
+
+
 def test_a_plan_that_has_changed_keeps_the_cells_that_have_not(sweeps: Sweeps, backend: Counting):
     run(sweeps, plan(), sums(3))
     before = {cell.item: cell.run_id for cell in sweeps.store.cells(sweeps.store.get("sums").id) if cell.lane == 0}
@@ -303,16 +320,23 @@ def test_an_error_is_no_wrong_answer_and_is_retried_alone(settings: Settings):
         assert backend.asked["What is 0 + 1?", 0] == 2
 
 
-def test_a_machine_that_gets_no_fitting_answer_begins_anew_when_it_is_retried(settings: Settings):
-    answers = iter(["no JSON"] * 4)
-
+def test_an_answer_that_the_machine_cannot_use_is_the_lanes_own_failure(settings: Settings):
     def answer(request: ChatRequest) -> ScriptedAnswer:
-        return ScriptedAnswer(text=next(answers, '{"thought": "t", "action": "finish", "input": "1"}'))
+        return ScriptedAnswer(text="no JSON" if request.json_schema else "Answer: 1")
 
-    lanes = [{"name": "react", "machine": "react", "options": {"dialect": "json"}}]
+    lanes = [{"name": "reflection", "machine": "reflection"}]
     with sweeps_on(settings, {"scripted": Counting(answer)}) as sweeps:
-        (first,) = run(sweeps, plan(lanes=lanes), sums(1))
-        assert (first.status, first.error_code) == ("error", "structured_output_invalid")
+        (cell,) = run(sweeps, plan(lanes=lanes), sums(1))
+    assert (cell.status, cell.score, cell.error_code) == ("done", 0.0, "")
+    assert cell.said.startswith("no answer: ")
+
+
+def test_what_failed_for_good_begins_anew_when_it_is_retried(settings: Settings):
+    refusals = iter([ScriptedAnswer(error="content_refused")])
+    backend = Counting(lambda request: next(refusals, ScriptedAnswer(text="Answer: 1")))
+    with sweeps_on(settings, {"scripted": backend}) as sweeps:
+        (first,) = run(sweeps, plan(lanes=[{"name": "plain", "machine": "direct"}]), sums(1))
+        assert (first.status, first.error_code) == ("error", "content_refused")
         sweeps.retry_errors("sums")
         (second,) = done(sweeps, "sums")
         assert (second.status, second.score) == ("done", 1.0) and second.run_id != first.run_id
@@ -334,14 +358,12 @@ def test_a_backend_that_is_down_pauses_its_lanes_and_burns_no_cells(settings: Se
         ready = sweeps.prepare(plan(parallel=2), items, keep(sweeps, items))
         sweeps.resume(ready.id)
         until(lambda: len(backend.asked) > 3)
-        error = BackendUnreachable("Nothing answers at 127.0.0.1:1.", "Start it.")
-        error.began = True  # else each call would be tried again, after a wait
-        backend.down = error
+        backend.down = AuthenticationFailed("The key was refused.", "Check it.")
         assert sweeps.wait(ready.id, 60)
         progress = sweeps.progress(ready.id)
         assert (progress.status, progress.errors, progress.running) == ("stopped", 0, 0) and progress.waiting > 10
-        assert progress.reason == "Nothing answers at 127.0.0.1:1. Start it."
-        with pytest.raises(BackendUnreachable):
+        assert progress.reason == "The key was refused. Check it."
+        with pytest.raises(AuthenticationFailed):
             sweeps.resume(ready.id)
         backend.down = None
         sweeps.resume(ready.id)

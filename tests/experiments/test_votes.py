@@ -1,11 +1,12 @@
 """Votes over fewer samples: against counting every choice of them."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from itertools import combinations
 
 import numpy as np
 import pytest
 
+from agents.votes import count
 from workbench.experiments.model import Sample
 from workbench.experiments.votes import expected_votes, stopped_votes, winning
 
@@ -16,15 +17,17 @@ def samples(answers: str, right: str = "a", tokens: int = 10) -> list[Sample]:
 
 
 def counted(drawn: list[Sample], k: int) -> float:
-    """The mean score of the vote over all choices of k samples, by counting them."""
+    """The mean score of the vote over all choices of k samples, by counting them; a tie is shared."""
     scores = defaultdict(list)
     for sample in drawn:
         scores[sample.answer].append(sample.score)
     value = {answer: float(np.mean(found)) for answer, found in scores.items()}
+    if k == len(drawn):  # the machine's own vote: of equals, who was seen first
+        return value[next(iter(count([sample.answer for sample in drawn])), "")]
     votes = []
     for choice in combinations(drawn, k):
-        count = Counter(sample.answer for sample in choice if sample.answer)
-        leaders = [answer for answer in count if count[answer] == max(count.values())] or [""]
+        cast = count([sample.answer for sample in choice])
+        leaders = [answer for answer in cast if cast[answer] == max(cast.values())] or [""]
         votes.append(float(np.mean([value[answer] for answer in leaders])))
     return float(np.mean(votes))
 
@@ -37,11 +40,11 @@ def test_a_vote_over_fewer_samples_is_the_mean_over_all_choices_of_them(answers)
     assert tokens == pytest.approx([10 * k for k in range(1, len(drawn) + 1)])
 
 
-def test_an_answer_that_scores_differently_each_time_counts_with_its_mean():
-    drawn = [Sample(answer="a", score=1.0, tokens=4), Sample(answer="a", score=0.5, tokens=8)]
-    scores, tokens = expected_votes(drawn, 3)
-    assert scores[:2] == pytest.approx([0.75, 0.75]) and np.isnan(scores[2])
-    assert tokens[:2] == pytest.approx([6, 12])
+def test_an_answer_that_scores_differently_each_time_counts_with_its_mean_and_in_the_end_with_its_first_words():
+    drawn = [Sample(answer="a", score=score, tokens=tokens) for score, tokens in ((1.0, 4), (0.5, 8), (0.0, 6))]
+    scores, tokens = expected_votes(drawn, 4)
+    assert scores[:3] == pytest.approx([0.5, 0.5, 1.0]) and np.isnan(scores[3])
+    assert tokens[:3] == pytest.approx([6, 12, 18])
 
 
 def test_more_samples_help_where_the_right_answer_leads_and_hurt_where_a_wrong_one_does():
@@ -58,7 +61,15 @@ def test_the_chances_to_win_add_up_to_1_also_for_40_samples():
     assert chances[40, 0] == 1
 
 
-def test_samples_that_stopped_by_themselves_are_taken_in_their_order():
-    scores, tokens = stopped_votes(samples("baa"), 5)
-    assert scores == pytest.approx([0, 0.5, 1, 1, 1])
-    assert tokens == pytest.approx([10, 20, 30, 30, 30])
+def test_samples_that_stopped_by_themselves_are_taken_in_their_order_and_a_tie_goes_to_the_first_seen():
+    scores, tokens = stopped_votes(samples("baab"), 6)
+    assert scores == pytest.approx([0, 0, 1, 0, 0, 0])
+    assert tokens == pytest.approx([10, 20, 30, 40, 40, 40])
+
+
+def test_the_vote_over_all_samples_is_what_the_machine_answers():
+    for answers in ("ab", "ba", ".ab", "bcaa", "cba", "bbaa"):
+        ballots = [sample.answer for sample in samples(answers)]
+        own = float(next(iter(count(ballots))) == "a")
+        assert expected_votes(samples(answers), len(answers))[0][-1] == own
+        assert stopped_votes(samples(answers), len(answers))[0][-1] == own

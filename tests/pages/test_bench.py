@@ -13,7 +13,9 @@ App = Callable[..., AppTest]
 
 def test_the_bench_greets_with_machines_examples_and_the_map(app: App):
     at = app()
-    assert at.button_group(key="machine").options == ["Stepwise", "Reflection", "ReAct"]
+    baselines = ["Direct", "Chain of thought", "Self-consistency"]
+    assert at.button_group(key="machine").options == [*baselines, "Stepwise", "Reflection", "ReAct"]
+    assert at.button_group(key="machine").value == "stepwise"
     assert "strawberry" in at.button(key="example-0").label
     assert any("wb-diagram" in markdown.value for markdown in at.markdown)
     assert not at.exception

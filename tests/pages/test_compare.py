@@ -175,6 +175,23 @@ def test_a_vote_is_kept_counted_and_can_be_changed(app: App, engine: Opened):
     assert not at.exception
 
 
+def test_a_vote_says_what_it_said_after_a_run_was_deleted_and_can_be_taken_back(app: App, engine: Opened):
+    at = start(compare(app))
+    name = at.query_params["comparison"]
+    at.button(key="vote-a").click().run()
+    engine().delete(store(engine).get(name).lanes[1].run)
+    at.run()
+    assert "You found A best." in html(at) and "came to no answer" not in html(at)
+    at.text_input(key=f"note-{name}").set_value("warmer").run()
+    assert (store(engine).get(name).vote, store(engine).get(name).note) == (0, "warmer")
+    assert "A (Direct) against B (Reflection): 1 of 1 vote" in html(at)
+    at.button(key="withdraw").click().run()
+    assert store(engine).get(name).vote is None
+    assert "The run of B has been deleted. There are no two answers to choose between." in html(at)
+    assert not [key for key in keys(at) if key.startswith("vote-")]
+    assert not at.exception
+
+
 def test_a_failed_lane_is_shown_with_what_to_do_and_cannot_be_voted_for(app: App, engine: Opened):
     at = compare(app)
     at.button(key="add-lane").click().run()

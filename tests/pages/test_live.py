@@ -202,7 +202,7 @@ class Store:
 
 
 class Row:
-    id = "run"
+    id, foreign_id = "run", ""
 
     def __init__(self, status: str) -> None:
         self.status = status

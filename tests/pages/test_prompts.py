@@ -243,14 +243,41 @@ def test_a_good_run_becomes_an_example_with_one_click_and_is_read_before_it_is_k
     at.button(key="use-example").click().run()
     at.switch_page("pages/prompts.py")  # AppTest does not follow the page's own turning
     assert headings(at) == ["Essay generator, built-in"]
-    assert "The last example is from run" in html(at)
+    assert "Example 1 is from run" in html(at)
     assert len(engine().prompts.versions(*ROLE)) == 1
     turns = [one.value for one in at.text_area if "-turn-" in str(one.key)]
     assert turns[0] == "Write about the sea." and turns[-1] == "A better draft about the sea."
     at.button(key="prompt-save").click().run()
     (example,) = engine().prompts.find(*ROLE, "1").examples
     assert [turn.content for turn in example.turns] == turns
-    assert "The last example is from run" not in html(at)
+    assert "is from run" not in html(at)
+    assert not at.exception
+
+
+def test_an_example_is_added_to_an_unsaved_draft_and_taken_out_alone(app: App, engine: Opened):
+    at = library(app(DRAFTS))
+    at.text_area(key=f"{KEY}-template").set_value("My long unsaved work.")
+    at.button(key=f"{KEY}-more").click().run()
+    mine = [one.key for one in at.text_area if "-turn-" in str(one.key)]
+    for key in mine:
+        at.text_area(key=key).set_value("Mine.")
+    at.run()
+    at.switch_page("pages/bench.py").run()
+    reflect(at)
+    for _ in range(2):  # the second time the same example is shown, not added once more
+        at.switch_page("pages/bench.py").run()
+        at.button(key="use-example").click().run()
+        at.switch_page("pages/prompts.py").run()
+        assert at.text_area(key=f"{KEY}-template").value == "My long unsaved work."
+        assert "Example 2 is from run" in html(at)
+        turns = [one for one in at.text_area if "-turn-" in str(one.key)]
+        assert [one.key for one in turns][:2] == mine and turns[2].value == "Write about the sea."
+        assert len([one for one in at.button if one.label == "Remove the example"]) == 2
+    at.button(key="prompt-untake").click().run()
+    assert [one.key for one in at.text_area if "-turn-" in str(one.key)] == mine
+    assert at.text_area(key=f"{KEY}-template").value == "My long unsaved work."
+    assert at.text_area(key=mine[0]).value == "Mine." and "is from run" not in html(at)
+    assert at.text_input(key=f"{KEY}-note").value == ""
     assert not at.exception
 
 
@@ -264,7 +291,7 @@ def test_an_example_can_be_taken_for_another_role_of_the_run_or_not_at_all(app: 
     assert '"verdict": "accept"' in [one.value for one in at.text_area if "-turn-" in str(one.key)][-1]
     at.button(key="prompt-untake").click().run()
     assert not [one for one in at.text_area if "-turn-" in str(one.key)]
-    assert "The last example is from run" not in html(at)
+    assert "is from run" not in html(at)
     assert not at.exception
 
 
@@ -292,6 +319,8 @@ def test_a_pasted_file_is_imported_and_a_bad_one_is_said_at_the_field(app: App, 
         ({"machine": "muse"}, "There is no machine named 'muse'"),
         ({"machine": "reflection", "role": "poet"}, "This machine has no role 'poet'"),
         ({"machine": "reflection", "role": "revise", "version": "9"}, "There is no version 9 of this role"),
+        ({"machine": "reflection", "role": "revise", "version": "9" * 5_000}, "There is no version 999999999… of"),
+        ({"machine": "reflection", "role": "revise", "version": "-1"}, "There is no version -1 of this role"),
     ],
 )
 def test_an_address_that_names_nothing_is_said_and_leads_somewhere(app: App, query: dict[str, str], says: str):

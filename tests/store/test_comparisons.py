@@ -75,6 +75,25 @@ def test_a_lane_without_an_answer_cannot_be_voted_for(comparisons: ComparisonSto
     assert comparisons.get(made.id).vote is None
 
 
+def test_a_lane_that_was_answered_at_the_vote_counts_as_answered_though_its_run_is_gone(comparisons: ComparisonStore):
+    made = kept(comparisons, DIRECT, COT, REFLECTION)
+    assert comparisons.vote(made.id, 2, (0, 1, 2)).answered == (0, 1, 2)
+    assert comparisons.vote(made.id, 2, (0, 1)).answered == (0, 1, 2)
+    assert comparisons.tallies([DIRECT.key, REFLECTION.key])[DIRECT.key, REFLECTION.key] == Tally(losses=1)
+    assert comparisons.withdraw(made.id).answered == ()
+    with pytest.raises(InvalidRequest, match="no answer to vote for"):
+        comparisons.vote(made.id, 2, (0, 1))
+
+
+def test_a_note_is_kept_without_touching_the_vote(comparisons: ComparisonStore):
+    made = kept(comparisons, blind=True)
+    assert comparisons.annotate(made.id, "wait\x00 ").hidden
+    voted_on = comparisons.vote(made.id, 1, (0, 1), "shorter")
+    assert comparisons.annotate(made.id, " clearer ") == voted_on.model_copy(update={"note": "clearer"})
+    with pytest.raises(InvalidRequest, match="There is no comparison nope"):
+        comparisons.annotate("nope", "why")
+
+
 def test_a_blind_comparison_is_hidden_until_the_vote_and_never_again(comparisons: ComparisonStore):
     made = kept(comparisons, blind=True)
     assert made.hidden

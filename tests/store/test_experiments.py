@@ -48,6 +48,8 @@ def test_a_cell_comes_back_as_it_was_kept(experiments: ExperimentStore) -> None:
         completion_tokens=3,
         calls=2,
         seconds=1.25,
+        judging_tokens=90,
+        judging_calls=2,
         confidence=0.75,
         feedback="critic",
         rounds=(Round(score=0.0, tokens=5), Round(score=1.0, tokens=15)),
@@ -158,17 +160,15 @@ def answered(store: RunStore, run_id: str, experiment: str) -> None:
     store.append(whole_run(run_id))
 
 
-def test_a_key_that_is_done_elsewhere_is_found_while_its_run_is_there(
-    experiments: ExperimentStore, store: RunStore
-) -> None:
-    first, second = entered(experiments), entered(experiments, "second")
+def test_a_key_that_is_done_is_found_while_its_run_is_there(experiments: ExperimentStore, store: RunStore) -> None:
+    first = entered(experiments)
     answered(store, "run-0", first)
-    assert experiments.answered_elsewhere(second, "k0") == ""
+    assert experiments.run_of("k0") == ""
     experiments.amend(first, [waiting()[0].model_copy(update={"status": "done"})])
-    assert experiments.answered_elsewhere(second, "k0") == "run-0"
-    assert experiments.answered_elsewhere(first, "k0") == ""
+    assert experiments.run_of("k0") == "run-0" and experiments.answered(["k0", "k1"]) == {"k0"}
     store.delete("run-0")
-    assert experiments.answered_elsewhere(second, "k0") == ""
+    assert experiments.run_of("k0") == "" and experiments.answered(["k0"]) == set()
+    assert experiments.answered(["k0"], first) == {"k0"}
 
 
 def test_the_runs_of_its_cells_are_told_with_their_statuses(experiments: ExperimentStore, store: RunStore) -> None:

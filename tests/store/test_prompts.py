@@ -290,6 +290,8 @@ def test_only_what_was_asked_for_is_exported(library: PromptStore):
         ("prompts: [", "not YAML: line 1"),
         ("format: 2\nprompts: []\n", "format 2; this version reads 1"),
         ("format: 1\nprompts: []\n", "line 2 of the file, prompts"),
+        (file_of().replace("format: 1", "format: 0"), "line 1 of the file, format: .*greater than or equal to 1"),
+        (file_of(more="    created_at: 0001-01-01T00:00:00+14:00\n"), "created_at is no moment"),
         (file_of(role="poet"), "reflection, poet, line 3 of the file: reflection has no role"),
         (
             file_of().replace("reflection", "muse"),

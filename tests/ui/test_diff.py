@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from workbench.ui.diff import WORDS_LIMIT, changes, diff_html
+from workbench.ui import diff
+from workbench.ui.diff import BY_SENTENCES, WORDS_LIMIT, changes, diff_html
 
 BEFORE = "The Little Prince remains a treasured companion of childhood. Its small hero asks."
 AFTER = "The Little Prince remains a book that children meet twice. Its small hero asks."
@@ -48,6 +49,55 @@ def test_drafts_beyond_the_limit_are_compared_by_sentences_and_lose_nothing():
     after = before.replace("number 7 says", "number 7 denies")
     assert rebuilt(before, after) == (before, after)
     assert ("struck", "Sentence number 7 says something. ") in changes(before, after)
+
+
+def test_a_comparison_by_sentences_says_so_and_one_by_words_does_not():
+    long = "".join(f"Sentence number {n} says something. " for n in range(WORDS_LIMIT // 8))
+    assert BY_SENTENCES in diff_html(long, long.replace("number 7 says", "number 7 denies"))
+    assert BY_SENTENCES not in diff_html(BEFORE, AFTER) and BY_SENTENCES not in diff_html(long, long)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x\n" * 10_000, "y\n" + "x\n" * 9_995 + "z\n"),
+        ("y\n" + "x\n" * 32_000, "x\n" * 32_000 + "z\n"),
+        ("y\n" + "x\n" * 10_000, "q\n" + "x\n" * 9_000 + "z\n"),
+        ("a\nb\nb\n" * 5_000, "b\na\na\n" * 5_000),
+    ],
+)
+def test_thousands_of_equal_lines_are_compared_at_once_and_lose_nothing(before: str, after: str):
+    began = time.perf_counter()
+    assert rebuilt(before, after) == (before, after)
+    assert time.perf_counter() - began < 2
+
+
+def test_a_line_changed_at_either_end_of_many_equal_ones_marks_those_alone():
+    assert changes("y\n" + "x\n" * 3_000, "x\n" * 3_000 + "z\n") == [
+        ("struck", "y\n"),
+        ("same", "x\n" * 3_000),
+        ("added", "z\n"),
+    ]
+
+
+def test_the_shortest_way_between_two_drafts_keeps_as_much_as_can_be_kept(monkeypatch: pytest.MonkeyPatch):
+    """Held against the longest common subsequence, worked out by the table."""
+    monkeypatch.setattr(diff, "MOST_PAIRS", -1)
+    draw = random.Random(3)
+    for _ in range(200):
+        before, after = ("".join(f"{letter}.\n" for letter in draw.choices("abc", k=draw.randrange(12))) for _ in "ab")
+        assert rebuilt(before, after) == (before, after)
+        kept = sum(size for _, _, size in diff._shortest(list(before), list(after)))
+        assert kept == longest_common(before, after)
+
+
+def longest_common(before: str, after: str) -> int:
+    row = [0] * (len(after) + 1)
+    for one in before:
+        above, row = row, [0]
+        for at, other in enumerate(after):
+            row.append(above[at] + 1 if one == other else max(row[-1], above[at + 1]))
+    return row[-1]
 
 
 def test_text_without_spaces_is_compared_by_character():

@@ -5,8 +5,8 @@ import pytest
 from tests.logs import OOPS, Log
 from tests.store.samples import a_request
 from workbench.events import RunView
-from workbench.store.comparisons import Lane, Tally
-from workbench.ui.ballot import standing
+from workbench.store.comparisons import Comparison, Lane, Tally
+from workbench.ui.ballot import choices, said_html, standing
 from workbench.ui.outcome import Entrant, agreement, answers_html, cost_html
 
 ESSAY = "The fox asks to be tamed, and that takes time, day after day, a little closer. " * 6
@@ -39,6 +39,16 @@ def failed(letter: str) -> Entrant:
 )
 def test_agreement_is_said_of_results_and_not_of_texts(texts: tuple[str, ...], said: str):
     assert agreement([answered(letter, text) for letter, text in zip("ABC", texts, strict=False)]) == said
+
+
+def test_a_lane_that_was_resumed_after_the_vote_is_offered_for_a_new_one():
+    lanes = [answered("A", "Answer: 42"), answered("B", "Answer: 41"), answered("C", "Answer: 40")]
+    kept = tuple(one.lane.model_copy(update={"answered": one.letter != "C"}) for one in lanes)
+    voted = Comparison(id="c", created_at="", question="?", lanes=kept, vote=0)
+    assert choices(voted, lanes) == [0, 1, 2]
+    said = said_html(voted, lanes)
+    assert "You found A best. C had no answer yet when you voted: vote again to count it." in said
+    assert "came to no answer" not in said
 
 
 def test_a_failed_lane_is_a_failure_and_no_wrong_answer():

@@ -35,7 +35,7 @@ PAIRS = [
     ("thinking", "thought"),
     ("generator", "wash"),
     ("error", "paper"),
-    *(("on-colour", ground) for ground in ("generator", "critic", "critic-near")),
+    *(("on-colour", ground) for ground in ("generator", "critic", "critic-near", "tool", "thinking", "muted")),
 ]
 
 

@@ -1,7 +1,7 @@
 """The contract of a backend: list models, stream a chat as typed parts, report what it cost."""
 
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,8 +18,9 @@ class _Frozen(BaseModel):
 class ModelInfo(_Frozen):
     """A model as its backend describes it. Sizes in bytes and tokens, None where the backend does not tell.
 
-    `why_no_logprobs` is a sentence for the person where a model that is no script gives none, `why_not_the_same` one
-    where the same seed may give other tokens; "exact" ones give the same when the prompt's cache is not used.
+    `place` is where it is served, of a server that tells no digest. `why_no_logprobs` is a sentence for the person
+    where a model that is no script gives none, `why_not_the_same` one where the same seed may give other tokens;
+    "exact" ones give the same when the prompt's cache is not used.
     """
 
     name: str
@@ -27,6 +28,7 @@ class ModelInfo(_Frozen):
     context_window: int | None = None
     capabilities: frozenset[Capability] = frozenset()
     digest: str = ""
+    place: str = ""
     family: str = ""
     parameters: str = ""
     quantisation: str = ""
@@ -180,3 +182,11 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and child processes."""
+
+
+@runtime_checkable
+class TellsLicence(Protocol):
+    """A backend that knows the licences of its models."""
+
+    async def licence(self, name: str) -> str:
+        """The text of a model's licence; empty where it is not known. Never raises."""

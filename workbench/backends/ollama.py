@@ -138,11 +138,11 @@ class OllamaBackend:
             async with asyncio.timeout(STATUS_SECONDS):
                 version, models = await self._version(), await self._tags()
         except TimeoutError:
-            detail = f"Ollama at {self._host} did not answer within {STATUS_SECONDS:.0f} seconds."
+            detail = f"Ollama at {wire.shown(self._host)} did not answer within {STATUS_SECONDS:.0f} seconds."
             return BackendStatus(ready=False, detail=detail, hint="Restart Ollama, then try again.")
         except BackendError as error:
             return BackendStatus(ready=False, detail=error.message, hint=error.hint)
-        where = f"Ollama {version} at {self._host}"
+        where = f"Ollama {version} at {wire.shown(self._host)}"
         if not models:
             hint = "Fetch one, for example with `ollama pull qwen2.5-coder:1.5b`."
             return BackendStatus(ready=False, detail=f"{where} has no model yet.", hint=hint)
@@ -172,6 +172,14 @@ class OllamaBackend:
         if info is None:
             raise RequestRefused(f"{name} is not a chat model.", "Choose a model that writes text.")
         return info
+
+    async def licence(self, name: str) -> str:
+        """The licence that came with a model; empty where it is not known, or nothing answers in time."""
+        with suppress(BackendError, TimeoutError):
+            async with asyncio.timeout(STATUS_SECONDS):
+                with self._mapped(name):
+                    return (await self._client.show(name)).license or ""
+        return ""
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """None: Ollama has no tokenizer endpoint."""
@@ -211,14 +219,16 @@ class OllamaBackend:
                 event_hooks=wire.limits(),
             )
         except (ValueError, httpx.InvalidURL) as error:
-            raise BackendUnreachable(f"OLLAMA_HOST is not an address: {self._host} ({error}).", ADDRESS_HINT) from error
+            raise BackendUnreachable(
+                f"OLLAMA_HOST is not an address: {wire.shown(self._host)} ({error}).", ADDRESS_HINT
+            ) from error
 
     @contextmanager
     def _mapped(self, model: str = "") -> Iterator[None]:
         try:
             yield
         except (ollama.ResponseError, OSError, httpx.HTTPError, httpx.InvalidURL, *wire.UNFIT) as error:
-            raise _map(error, self._host, model) from error
+            raise _map(error, wire.shown(self._host), model) from error
 
     async def _version(self) -> str:
         with self._mapped():

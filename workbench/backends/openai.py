@@ -163,7 +163,7 @@ class OpenAIBackend:
                 listed = [{"id": self._model}]
         itself = self._url == OPENAI_ITSELF
         self._is_llama_cpp = any(item.get("owned_by") == "llamacpp" for item in listed)
-        return [_info(item) for item in listed if not itself or _chats(item["id"])]
+        return [_info(item, self._where) for item in listed if not itself or _chats(item["id"])]
 
     def _check_configured(self) -> None:
         """Nobody is asked unless a person has named a server or a key."""
@@ -176,7 +176,7 @@ class OpenAIBackend:
             async with asyncio.timeout(STATUS_SECONDS):
                 listed = await self.models()
         except (RateLimited, ServerFault, TimeoutError):
-            return _info({"id": name})
+            return _info({"id": name}, self._where)
         for info in listed:
             if info.name == name:
                 return info
@@ -242,7 +242,7 @@ class OpenAIBackend:
 
     @property
     def _where(self) -> str:
-        return "OpenAI" if self._url == OPENAI_ITSELF else f"The server at {self._url}"
+        return "OpenAI" if self._url == OPENAI_ITSELF else f"The server at {wire.shown(self._url)}"
 
     @cached_property
     def _sdk(self) -> openai.AsyncOpenAI:
@@ -326,7 +326,9 @@ class OpenAIBackend:
         except openai.APIError as error:
             raise self._map(error, model) from error
         except wire.UNFIT as error:
-            raise WrongServer(f"What answers at {self._url} does not speak OpenAI's protocol.", ADDRESS_HINT) from error
+            raise WrongServer(
+                f"What answers at {wire.shown(self._url)} does not speak OpenAI's protocol.", ADDRESS_HINT
+            ) from error
 
     def _map(self, error: openai.APIError, model: str) -> BackendError:
         if isinstance(error, openai.APIStatusError):
@@ -492,7 +494,7 @@ def _message(message: Message) -> BaseMessage:
     return AIMessage(message.content, tool_calls=calls)
 
 
-def _info(item: Mapping[str, Any]) -> ModelInfo:
+def _info(item: Mapping[str, Any], place: str) -> ModelInfo:
     """A model as /v1/models lists it; vLLM adds max_model_len, llama.cpp a `meta` with its slots' window."""
     meta = item.get("meta") or {}
     abilities: set[Capability] = {"schema", "tools", "seed"}
@@ -502,6 +504,7 @@ def _info(item: Mapping[str, Any]) -> ModelInfo:
     parameters = meta.get("n_params")
     return ModelInfo(
         name=item["id"],
+        place=place,
         size=meta.get("size"),
         context_window=item.get("max_model_len") or meta.get("n_ctx") or meta.get("n_ctx_train"),
         capabilities=frozenset(abilities),
@@ -565,7 +568,7 @@ def _check_address(url: str) -> None:
         _ = address.port  # raises when it is no number
         if address.scheme in ("http", "https") and address.hostname:
             return
-    raise BackendUnreachable(f"OPENAI_BASE_URL is not an address: {url}.", SET_UP_HINT)
+    raise BackendUnreachable(f"OPENAI_BASE_URL is not an address: {wire.shown(url)}.", SET_UP_HINT)
 
 
 def _is_loopback(url: str) -> bool:

@@ -119,10 +119,14 @@ class When(_Strict):
 
 
 class Conversation(_Strict):
-    """Answers for one kind of request, in order. Which one is next is read off the messages: nothing is remembered."""
+    """Answers for one kind of request, in order. Which one is next is read off the messages: nothing is remembered.
+
+    With `by_seed` the seed chooses: the same seed has the same answer, the next seed the next one, round and round.
+    """
 
     name: str
     when: When = When()
+    by_seed: bool = False
     answers: tuple[ScriptedAnswer, ...]
 
     @model_validator(mode="before")
@@ -134,6 +138,8 @@ class Conversation(_Strict):
 
     def next(self, request: ChatRequest) -> ScriptedAnswer:
         """The first answer that fits the schema and was not given yet. Raises ScriptExhausted."""
+        if self.by_seed and self.answers:
+            return self.answers[(request.seed or 0) % len(self.answers)]
         said = _squeezed(" ".join(_said(request)))
         for answer in self.answers:
             if answer.sign not in said and answer.fits(request.json_schema):

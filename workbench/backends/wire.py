@@ -21,6 +21,11 @@ _EVENT_ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
 Hook = Callable[[Any], Awaitable[None]]
 
 
+def shown(address: str) -> str:
+    """An address as it may be said, logged and exported: without the name and the password in it."""
+    return re.sub(r"^(\w+://)?[^/@\s]*@", r"\1", address)
+
+
 def limits() -> dict[str, list[Hook]]:
     """Event hooks that hold every response of an HTTP client to the limits. It must send `PLAIN`."""
     return {"response": [_hold_to_limits]}

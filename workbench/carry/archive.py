@@ -9,11 +9,12 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import IO, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from workbench import __version__, moments
+from workbench.carry.records import newer
 from workbench.errors import BundleError
 
 FORMAT = 1
@@ -22,8 +23,12 @@ RUNS, EVENTS, PROMPTS = "runs.jsonl", "events.jsonl", "prompts.jsonl"
 EXPERIMENT, ITEMS, CELLS = "experiment.jsonl", "items.jsonl", "cells.jsonl"
 MEMBERS = {"run": (RUNS, EVENTS, PROMPTS), "experiment": (RUNS, EVENTS, PROMPTS, EXPERIMENT, ITEMS, CELLS)}
 
+HELD = (PROMPTS, EXPERIMENT, ITEMS, CELLS)  # kept until they are entered; runs and their logs are read as they come
+
 MOST_BYTES = 512 * 2**20  # of all members together, unpacked
+MOST_HELD = 128 * 2**20
 LONGEST_LINE = 16 * 2**20
+MOST_VALUES = 200_000  # of one line: three bytes of JSON can become hundreds in memory
 LARGEST_MANIFEST = 2**20
 DEEPEST = 100  # levels of JSON; the log itself keeps fewer
 _PIECE = 256 * 1024
@@ -31,6 +36,7 @@ _DIRECTORY = 64 * 1024  # bytes of the table of contents; ours has a few hundred
 _END = struct.Struct("<4s4H2LH")  # the record at a zip's end
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member: the same content makes the same bytes
 _LONE = re.compile(r"\\u[dD][89a-fA-F]")
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -91,12 +97,15 @@ class Writer:
         """Write a member of one JSON text a line. Raises BundleError when it grows too large to be imported."""
         digest, size = hashlib.sha256(), 0
         before = sum(member.bytes for member in self._members.values())
+        held = sum(member.bytes for other, member in self._members.items() if other in HELD)
         with self._zip.open(_entry(name), "w") as member:
             for record in records:
                 line = f"{record}\n".encode()
                 size += len(line)
-                if before + size > MOST_BYTES:
-                    raise BundleError(f"It has more than {_mb(MOST_BYTES)}.", "Export its runs one by one.")
+                if before + size > MOST_BYTES or (name in HELD and held + size > MOST_HELD):
+                    most = MOST_BYTES if before + size > MOST_BYTES else MOST_HELD
+                    raise BundleError(f"It has more than {_mb(most)}.", "Export its runs one by one.")
+                _check_line(line, name)
                 digest.update(line)
                 member.write(line)
         self._members[name] = Member(bytes=size, sha256=digest.hexdigest())
@@ -133,8 +142,11 @@ class Reader:
                 size += len(piece)
                 *whole, rest = (rest + piece).split(b"\n")
                 if size > said.bytes or len(rest) > LONGEST_LINE:
-                    raise BundleError(f"{name} in the bundle has more in it than its manifest says.")
+                    raise BundleError(
+                        f"{name} in the bundle has more in it than its manifest says, or than can be read."
+                    )
                 for line in whole:
+                    _check_line(line, name)
                     yield parse(line, name)
         if rest or (size, digest.hexdigest()) != (said.bytes, said.sha256):
             raise BundleError(f"The checksum of {name} in the bundle is wrong: it was changed or damaged.")
@@ -156,6 +168,8 @@ def reading(file: IO[bytes]) -> Iterator[Reader]:
         if set(entries) != {MANIFEST, *expected} or set(manifest.members) != set(expected):
             odd = sorted(set(entries) ^ {MANIFEST, *expected}) or sorted(set(manifest.members) ^ set(expected))
             raise BundleError(f"It has not the files of a bundle: see {_shown(odd[0])}.")
+        if sum(manifest.members[name].bytes for name in expected if name in HELD) > MOST_HELD:
+            raise BundleError(f"Its prompts, items and cells have more than {_mb(MOST_HELD)}.", "Export less at once.")
         yield Reader(opened, manifest)
 
 
@@ -176,12 +190,15 @@ def parse(line: bytes | str, where: str) -> Any:
 def moment(text: str, where: str) -> str:
     """A moment in ISO 8601 as ours are written. Raises BundleError."""
     try:
-        found = datetime.fromisoformat(text)
-        if found.tzinfo is None:
-            raise ValueError("it has no time zone")
-        return found.astimezone(UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError):
+        return moments.in_utc(text)
+    except ValueError:
         raise BundleError(f"{where} in the bundle has a date that is none.") from None
+
+
+def unreadable(error: ValidationError, run_id: str, version: str) -> BundleError:
+    """What is wrong with the request of a run that this version of the program made."""
+    wrong = explain(error, f"The request of run {run_id}")
+    return BundleError(wrong.message, UPDATE if newer(version, __version__) else "")
 
 
 def explain(error: ValidationError, where: str) -> BundleError:
@@ -254,7 +271,7 @@ def _read_manifest(opened: zipfile.ZipFile) -> Manifest:
         raise explain(error, MANIFEST) from None
     if manifest.format != FORMAT or manifest.checksum != manifest.own_checksum:
         raise BundleError("The checksum of the bundle's manifest is wrong: it was changed or damaged.")
-    return manifest
+    return manifest.model_copy(update={"created_at": moment(manifest.created_at, "The manifest")})
 
 
 @contextmanager
@@ -266,6 +283,19 @@ def _mapped() -> Iterator[None]:
         raise
     except _BROKEN as error:
         raise BundleError(f"The bundle is damaged: {_first_line(error)}.") from None
+
+
+def _check_line(line: bytes, name: str) -> None:
+    """Raise BundleError for a line that is too long, or would become too many values, before it is parsed."""
+    if len(line) > LONGEST_LINE:
+        raise BundleError(f"A line of {name} in the bundle has more than {_mb(LONGEST_LINE)}.", "Export less at once.")
+    if _values(line) > MOST_VALUES and _values(_STRING.sub(b"", line)) > MOST_VALUES:
+        raise BundleError(f"A line of {name} in the bundle holds more than {MOST_VALUES:,} values.")
+
+
+def _values(line: bytes) -> int:
+    """At least so many values as the JSON has, and more where its texts have commas and brackets."""
+    return line.count(b",") + line.count(b"[") + line.count(b"{")
 
 
 def _check_depth(value: Any) -> None:

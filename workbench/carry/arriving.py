@@ -1,28 +1,41 @@
 """Import: a bundle is read and checked whole, then entered at once; nothing in it is run, and no id of it is ours."""
 
+import hashlib
+import json
 import math
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, Literal, cast, get_args
 from uuid import uuid4
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agents import catalogue
 from agents.contract import Role
 from workbench import __version__
 from workbench.carry import archive, leaving
 from workbench.carry.arriving_experiment import read_experiment
-from workbench.carry.records import MOST_RUNS, Contents, Imported, PromptRecord, RunRecord, RunSummary, newer
+from workbench.carry.records import (
+    MOST_RUNS,
+    Contents,
+    Imported,
+    ListedRun,
+    PromptRecord,
+    RunRecord,
+    RunSummary,
+    newer,
+)
 from workbench.errors import BundleError
 from workbench.events import (
     AnyEvent,
     CallFailed,
+    Card,
+    Loading,
     ModelAnswered,
     ModelCalled,
     Resumed,
-    RunFinished,
     RunStarted,
     ToolAnswered,
     ToolCalled,
@@ -32,13 +45,16 @@ from workbench.events import (
 from workbench.prompts import Prompt
 from workbench.request import Limits, RunRequest
 from workbench.store import experiments, foreign, foreign_experiment
-from workbench.store.foreign import Arrival
+from workbench.store.foreign import LARGEST, Arrival
 from workbench.store.foreign_experiment import ExperimentArrival
 from workbench.store.runs import RunStore
 
 BELONGS = "import:"
 ELSEWHERE = "@import"  # marks the id of a run that is not here, so that it is not taken for one of ours
 LONGEST_RUN = 1e8  # seconds
+LONGEST_SHOWN = 1_000  # characters of a question and an answer before they are taken in
+LARGEST_DOWNLOAD = 2**53 - 1  # bytes
+COUNTED = ("round", "sample")  # in a card's data; and its votes
 MOST_NODES, MOST_EDGES = 200, 1_000
 MOST_LOGPROB = 0.01  # of what is certain 0, up to rounding
 MAY_BE_INFINITE = {"mean_logprob", "perplexity"}  # a token may have the probability 0
@@ -58,7 +74,8 @@ class Shipment:
     @property
     def belongs(self) -> str:
         """What its runs belong to once they are here: their experiment, or the import."""
-        return experiments.belongs(self.experiment.id) if self.experiment else f"{BELONGS}{self.manifest.digest[:16]}"
+        digest = self.manifest.digest
+        return experiments.belongs(digest[:12]) if self.manifest.kind == "experiment" else f"{BELONGS}{digest[:16]}"
 
     def contents(self, store: RunStore | None) -> Contents:
         """What a person is told of it, and what of it is in the store."""
@@ -95,33 +112,38 @@ class Shipment:
 
 def inspect(file: IO[bytes], store: RunStore | None = None) -> Contents:
     """What a bundle holds, after all of it has been checked; nothing is kept. Raises BundleError."""
-    return _read(file).contents(store)
+    return _read(file, store).contents(store)
 
 
 def import_bundle(store: RunStore, file: IO[bytes]) -> Imported:
-    """Take a bundle in, all of it or nothing; one that was taken in before is left as it is.
+    """Take a bundle in, all of it or nothing.
 
-    Raises BundleError, StoreError.
+    Of one that was taken in before those runs are entered that have been deleted since; an experiment that is here
+    still is left as it is. Raises BundleError, StoreError.
     """
-    shipment = _read(file)
+    shipment = _read(file, store)
     taken = foreign.take_in(store.database, shipment.belongs, shipment.arrivals, shipment.experiment)
     contents = shipment.contents(store)
     return Imported(tuple(contents.present.values()), not taken, contents)
 
 
-def _read(file: IO[bytes]) -> Shipment:
+def _read(file: IO[bytes], store: RunStore | None) -> Shipment:
     with archive.reading(file) as bundle:
         records = _records(bundle)
         texts = _texts(bundle)
-        ids = {record.id: uuid4().hex[:12] for record in records}
         shipment = Shipment(bundle.manifest, [], [])
-        logs = _logs(bundle)
+        here = foreign.known(store.database, shipment.belongs) if store else {}
+        ids = {record.id: here.get(record.id) or uuid4().hex[:12] for record in records}
+        logs, size = _logs(bundle), 0
         for record in records:
             log = _Log(record, ids, texts, shipment.unknown)
             for event in next(logs, ()):
                 log.take(event)
+            shipment.summaries.append(log.end())
             shipment.arrivals.append(log.arrival)
-            shipment.summaries.append(log.summary())
+            size += log.arrival.log.size  # with the prompts that it is given
+            if size > archive.MOST_BYTES:
+                raise BundleError("The logs in the bundle become too large here.", "Export less at once.")
         if next(logs, None) is not None:
             raise BundleError("There are events in the bundle of a run that it does not list.")
         if bundle.manifest.kind == "experiment":
@@ -129,13 +151,10 @@ def _read(file: IO[bytes]) -> Shipment:
         return shipment
 
 
-def _records(bundle: archive.Reader) -> list[RunRecord]:
-    records: list[RunRecord] = []
+def _records(bundle: archive.Reader) -> list[ListedRun]:
+    records: list[ListedRun] = []
     for data in bundle.lines(archive.RUNS):
-        try:
-            records.append(RunRecord.model_validate(data))
-        except ValidationError as error:
-            raise archive.explain(error, f"Run {len(records) + 1}") from None
+        records.append(_listed(data, len(records) + 1))
         if len(records) > MOST_RUNS:
             raise BundleError(f"It has more than {MOST_RUNS:,} runs.", "Export less at once.")
     alone = bundle.manifest.kind == "run"
@@ -144,9 +163,46 @@ def _records(bundle: archive.Reader) -> list[RunRecord]:
     return records
 
 
-def _texts(bundle: archive.Reader) -> dict[str, Prompt]:
+def _listed(data: Any, number: int) -> ListedRun:
+    try:
+        record = RunRecord.model_validate(data)
+    except ValidationError as error:
+        raise archive.explain(error, f"Run {number}") from None
+    _request(record.request, record.id, record.version)
+    digest, version = record.model_digest[:64], record.version[:40]
+    return ListedRun(record.id, _digest(record.request), digest, version, record.verdict)
+
+
+def _request(data: dict[str, Any], run_id: str, version: str) -> RunRequest:
+    try:
+        return RunRequest.model_validate(data)
+    except ValidationError as error:
+        raise archive.unreadable(error, run_id, version) from None
+
+
+def _digest(request: dict[str, Any]) -> bytes:
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).digest()
+
+
+class _Texts:
+    """The prompts by their digests, packed small: few of them are other ones than ours."""
+
+    def __init__(self) -> None:
+        self._packed: dict[str, bytes] = {}
+
+    def keep(self, prompt: Prompt) -> None:
+        self._packed[prompt.digest] = zlib.compress(prompt.model_dump_json().encode(), 1)
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._packed
+
+    def __getitem__(self, digest: str) -> Prompt:
+        return Prompt.model_validate_json(zlib.decompress(self._packed[digest]))
+
+
+def _texts(bundle: archive.Reader) -> _Texts:
     """The prompts by their digests, which are computed anew."""
-    texts: dict[str, Prompt] = {}
+    texts = _Texts()
     for data in bundle.lines(archive.PROMPTS):
         try:
             record = PromptRecord.model_validate(data)
@@ -154,7 +210,7 @@ def _texts(bundle: archive.Reader) -> dict[str, Prompt]:
             raise archive.explain(error, "A prompt") from None
         if record.prompt.digest != record.digest:
             raise BundleError(f"The prompt of {record.role[:64]} in the bundle is not the one that its digest names.")
-        texts[record.digest] = record.prompt
+        texts.keep(record.prompt)
     return texts
 
 
@@ -187,12 +243,36 @@ def _event(data: Any) -> AnyEvent:
     return event
 
 
+def _numbers(data: BaseModel) -> Iterator[tuple[str, int | float]]:
+    """The numbers of an event or of a part of one, by their names."""
+    for name, value in vars(data).items():
+        if isinstance(value, int | float):
+            yield name, value
+        elif isinstance(value, BaseModel):
+            yield from _numbers(value)
+        elif isinstance(value, tuple):
+            yield from (found for one in value if isinstance(one, BaseModel) for found in _numbers(one))
+
+
+def _counts(data: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The whole numbers in a card's data that are counted with."""
+    votes = data.get("votes")
+    counted = [("votes", value) for value in votes.values()] if isinstance(votes, dict) else []
+    counted += [(name, data.get(name)) for name in COUNTED]
+    yield from ((name, value) for name, value in counted if isinstance(value, int))
+
+
+def _is_number(value: int | float, name: str, largest: int) -> bool:
+    """Whether it can be stored, added up and shown."""
+    if isinstance(value, int):
+        return 0 <= value <= largest
+    return math.isfinite(value) or name in MAY_BE_INFINITE
+
+
 class _Log:
     """A run's log while it is checked, event by event, and given its new ids."""
 
-    def __init__(
-        self, record: RunRecord, ids: Mapping[str, str], texts: Mapping[str, Prompt], unknown: dict[str, int]
-    ) -> None:
+    def __init__(self, record: ListedRun, ids: Mapping[str, str], texts: _Texts, unknown: dict[str, int]) -> None:
         self.arrival = Arrival(ids[record.id], record.id, record.verdict)
         self._record, self._ids, self._texts, self._unknown = record, ids, texts, unknown
         self._count, self._at = 0, 0.0
@@ -214,25 +294,27 @@ class _Log:
         self._count, self._at = self._count + 1, event.at
         self.arrival.take(self._renamed(event))
 
-    def summary(self) -> RunSummary:
+    def end(self) -> RunSummary:
         """The run as it is shown before it is taken in. Raises BundleError for a log that is empty or cut."""
         if self._count == 0:
             raise self._wrong("is empty")
         if self._inherited >= self._count:
             raise self._wrong("is shorter than what it inherits")
         row = self.arrival.settled("")
+        self.arrival.pack()
         shown = ("created_at", "status", "machine", "backend", "model", "question", "answer", "verdict")
-        digest, names = self._record.model_digest[:64], {name: row[name] for name in shown}
-        return RunSummary(id=self._record.id, model_digest=digest, events=self._count, **names)
+        names = {name: row[name][:LONGEST_SHOWN] for name in shown}
+        return RunSummary(id=self._record.id, model_digest=self._record.model_digest, events=self._count, **names)
 
     def _wrong(self, what: str) -> BundleError:
         return BundleError(f"The log of run {self._record.id} in the bundle {what}.")
 
     def _check_numbers(self, event: AnyEvent) -> None:
-        """Seconds and shares are numbers: what is not would break whatever adds or shows them."""
-        values = [*vars(event).items(), *(vars(event.totals).items() if isinstance(event, RunFinished) else ())]
-        for name, value in values:
-            if isinstance(value, float) and not math.isfinite(value) and name not in MAY_BE_INFINITE:
+        """What is no number, or a count beyond all measure, would break whatever adds or shows it."""
+        largest = LARGEST_DOWNLOAD if isinstance(event, Loading) else LARGEST
+        counted = _counts(event.data) if isinstance(event, Card) else ()
+        for name, value in (*_numbers(event), *counted):
+            if not _is_number(value, name, largest):
                 raise self._wrong(f"has no number as {name} of event {event.seq}")
         if isinstance(event, ModelAnswered):
             logs = (event.mean_logprob or 0.0, *(token.logprob for token in event.lowest_tokens))
@@ -249,23 +331,23 @@ class _Log:
                     raise self._wrong(f"answers at event {event.seq} what was not asked")
                 self._open.discard(name)
             case Resumed():
-                self._check_resumed(event)
+                self._check_limits(event)
             case Unknown(kind=kind):
                 self._unknown[kind] = self._unknown.get(kind, 0) + 1
 
-    def _check_resumed(self, event: Resumed) -> None:
+    def _check_limits(self, event: Resumed) -> None:
         try:
             Limits.model_validate(event.limits)
         except ValidationError as error:
             raise archive.explain(error, f"Event {event.seq} of run {self._record.id}") from None
-        if event.resumed_at:
-            self._moment(event.resumed_at)
 
     def _renamed(self, event: AnyEvent) -> AnyEvent:
         """The event under the run's new id; at the beginning with the new ids of its relatives too."""
         update: dict[str, Any] = {"run_id": self.arrival.id}
         if isinstance(event, Unknown):
             update["payload"] = event.payload | update
+        elif isinstance(event, Resumed) and event.resumed_at:
+            update["resumed_at"] = self._moment(event.resumed_at)
         elif isinstance(event, RunStarted):
             self._check_beginning(event)
             update |= {
@@ -277,9 +359,7 @@ class _Log:
 
     def _check_beginning(self, event: RunStarted) -> None:
         self._inherited = event.inherited
-        if event.inherited < 0:
-            raise self._wrong("inherits less than nothing")
-        if event.request != self._record.request:
+        if _digest(event.request) != self._record.asked:
             raise self._wrong("was asked for something else than the bundle's list says")
         if any(node.role not in get_args(Role) for node in event.graph.nodes):
             raise self._wrong("gives a node a role that there is not")
@@ -293,12 +373,7 @@ class _Log:
 
         Run again here it is filled from the same templates.
         """
-        try:
-            request = RunRequest.model_validate(event.request)
-        except ValidationError as error:
-            wrong = archive.explain(error, f"The request of run {self._record.id}")
-            hint = archive.UPDATE if newer(self._record.version, __version__) else ""
-            raise BundleError(wrong.message, hint) from None
+        request = _request(event.request, self._record.id, self._record.version)
         history = tuple(one.model_copy(update={"run": self._ids.get(one.run, "")}) for one in request.history)
         here = leaving.roles(event)
         theirs = {

@@ -1,7 +1,7 @@
 """Import of an experiment: its plan, data set and cells are checked against one another before they are entered."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 from uuid import uuid4
 
@@ -21,45 +21,50 @@ Record = TypeVar("Record", bound=BaseModel)
 
 def read_experiment(bundle: archive.Reader, ids: Mapping[str, str]) -> ExperimentArrival:
     """The experiment of a bundle whose runs get these ids. Raises BundleError."""
-    records = _records(bundle, archive.EXPERIMENT, ExperimentRecord, 1)
+    records = list(_records(bundle, archive.EXPERIMENT, ExperimentRecord, 1))
     if not records:
         raise BundleError("The bundle is said to hold an experiment, and there is none in it.")
-    record, items = records[0], _records(bundle, archive.ITEMS, Item, MOST_ITEMS)
-    if digest_of(items) != record.dataset:
-        raise BundleError("The data set in the bundle is not the one that the experiment was made with.")
+    record = records[0]
     if len(record.lanes) != len(record.plan.lanes):
         raise BundleError("The experiment in the bundle has other lanes than its plan says.")
-    return ExperimentArrival(
+    arrival = ExperimentArrival(
         id=bundle.manifest.digest[:12],
         created_at=archive.moment(record.created_at, "The experiment"),
         plan=record.plan,
         lanes=[lane.model_dump(mode="json") for lane in record.lanes],
         dataset=record.dataset,
         set_name=record.dataset_name,
-        items=items,
-        cells=_cells(_records(bundle, archive.CELLS, Cell, MOST_CELLS), record, len(items), ids),
     )
+    if digest_of(_taken(arrival, _records(bundle, archive.ITEMS, Item, MOST_ITEMS))) != record.dataset:
+        raise BundleError("The data set in the bundle is not the one that the experiment was made with.")
+    for cell in _cells(_records(bundle, archive.CELLS, Cell, MOST_CELLS), record, len(arrival.items), ids):
+        arrival.take_cell(cell)
+    return arrival
 
 
-def _records(bundle: archive.Reader, name: str, kind: type[Record], most: int) -> list[Record]:
-    found: list[Record] = []
-    for data in bundle.lines(name):
-        if len(found) == most:
+def _records(bundle: archive.Reader, name: str, kind: type[Record], most: int) -> Iterator[Record]:
+    for number, data in enumerate(bundle.lines(name), start=1):
+        if number > most:
             raise BundleError(f"There are more than {most:,} records in {name}.", "Export less at once.")
         try:
-            found.append(kind.model_validate(data))
+            record = kind.model_validate(data)
         except ValidationError as error:
-            wrong = archive.explain(error, f"Record {len(found) + 1} of {name}")
+            wrong = archive.explain(error, f"Record {number} of {name}")
             hint = archive.UPDATE if newer(bundle.manifest.program, __version__) else ""
             raise BundleError(wrong.message, hint) from None
-    return found
+        yield record
 
 
-def _cells(cells: Sequence[Cell], record: ExperimentRecord, items: int, ids: Mapping[str, str]) -> list[Cell]:
+def _taken(arrival: ExperimentArrival, items: Iterable[Item]) -> Iterator[Item]:
+    for item in items:
+        arrival.take_item(item)
+        yield item
+
+
+def _cells(cells: Iterable[Cell], record: ExperimentRecord, items: int, ids: Mapping[str, str]) -> Iterator[Cell]:
     """The cells with the new ids of their runs; those that have none yet get ids for the runs to come."""
     new = dict(ids)
     seen: set[tuple[int, int, int]] = set()
-    found = []
     for cell in cells:
         place = cell.lane, cell.item, cell.seed
         if not (0 <= cell.lane < len(record.lanes) and 0 <= cell.item < items and cell.seed in record.plan.seeds):
@@ -70,14 +75,14 @@ def _cells(cells: Sequence[Cell], record: ExperimentRecord, items: int, ids: Map
         _check_numbers(cell)
         run_id = new.setdefault(cell.run_id, uuid4().hex[:12]) if cell.run_id else ""
         status = "waiting" if cell.status == "running" else cell.status
-        found.append(cell.model_copy(update={"run_id": run_id, "status": status}))
-    return found
+        yield cell.model_copy(update={"run_id": run_id, "status": status})
 
 
 def _check_numbers(cell: Cell) -> None:
     parts: tuple[Round | Sample, ...] = (*cell.rounds, *cell.samples)
     shares = (cell.score, cell.confidence, *(part.score for part in parts))
-    counts = (cell.prompt_tokens, cell.completion_tokens, cell.calls, *(part.tokens for part in parts))
+    spent = (cell.prompt_tokens, cell.completion_tokens, cell.calls, cell.judging_tokens, cell.judging_calls)
+    counts = (*spent, *(part.tokens for part in parts))
     sound = all(share is None or 0 <= share <= 1 for share in shares)
     sound = sound and all(0 <= number <= LARGEST for number in counts)
     if not sound or not (math.isfinite(cell.seconds) and cell.seconds >= 0):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import IO
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from agents import catalogue
 from workbench import __version__, prompts
@@ -146,8 +146,14 @@ def _prompts(begun: Sequence[RunStarted]) -> list[str]:
 
 
 def roles(started: RunStarted) -> dict[str, prompts.Prompt]:
-    """The prompts that the run's request has here and now; empty where this version has no such machine or roles."""
-    request = RunRequest.model_validate(started.request)
+    """The prompts that the run's request has here and now; empty where this version has no such machine or roles.
+
+    Raises BundleError for a request that this version cannot read.
+    """
+    try:
+        request = RunRequest.model_validate(started.request)
+    except ValidationError as error:
+        raise archive.unreadable(error, started.run_id, started.version) from None
     if request.machine not in catalogue.MACHINES:
         return {}
     try:

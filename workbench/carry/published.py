@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from workbench import __version__
 from workbench.errors import BundleError
 from workbench.events import (
@@ -47,9 +49,9 @@ _TRIAL = re.compile(r"^BEGIN TRIAL (\d+)\s*$")
 _GROUP = re.compile(r"^-{3,} BEGIN (CORRECT|INCORRECT|HALTED)[A-Z ]* -{3,}\s*$")
 _RULE = re.compile(r"^(#{10,}|-{10,}|Trial summary: .*|\d+ \d+ [\d.]+ [\d.]+)\s*$")
 _QUESTION = re.compile(r"^(?:\d+ )?Question:\s*(.*)$")
-_INLINE = re.compile(r"^(.*?)\s*\bQuestion: (.*)$")  # after a context, on its last line
+_INLINE = " Question: "  # after a context, on its last line
 _FIELD = re.compile(r"^(Thought|Action|Observation)(?: \d+)?:\s*(.*)$")
-_CALL = re.compile(r"^(\w+)\[(.*)\]\s*$", re.DOTALL)
+_CALL = re.compile(r"^(\w+)\[(.*)\]\.?$", re.DOTALL)
 _GOLD = re.compile(r"^Correct answer: (.*)$")
 _INFO = re.compile(r"^\{'steps':")
 _INFO_GOLD = re.compile(r"'gt_answer': (?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\")")
@@ -117,10 +119,7 @@ class Trajectory:
 
 def is_published(text: str) -> bool:
     """Whether a text looks like one of these logs."""
-    head = text[:20_000]
-    return bool(re.search(r"^(?:\d+ )?Question:|\bQuestion: ", head, re.MULTILINE)) and bool(
-        re.search(r"^Action(?: \d+)?: ?\w+\[", head, re.MULTILINE)
-    )
+    return bool(re.search(r"\bQuestion: ", text) and re.search(r"^Action(?: \d+)?: ?\w+\[", text, re.MULTILINE))
 
 
 def read(data: bytes) -> list[Trajectory]:
@@ -139,6 +138,7 @@ def read(data: bytes) -> list[Trajectory]:
     reader = _Reader()
     for number, line in enumerate(text.split("\n"), start=1):
         reader.take(number, line)
+    reader.end()
     found = [one for one in reader.found if one.steps]
     if len(found) > MOST:
         raise BundleError(f"The log has more than {MOST:,} attempts.", "Split it between two trials.")
@@ -152,20 +152,23 @@ class _Reader:
         self.found: list[Trajectory] = []
         self._trial, self._outcome = 0, ""
         self._context: list[str] | None = None
-        self._part = ""  # the field that the next line may go on with
+        self._part = ""  # the field that the lines gathered belong to, and whose it is
+        self._whose: Trajectory | Step | None = None
+        self._lines: list[str] = []
         self._quoting = False  # within the last trial, which a prompt may repeat
 
     def take(self, number: int, line: str) -> None:
         """The next line."""
         if self._quoting:
-            self._go_on(line)
+            self._lines.append(line)
+            self._quoting = not _LAST_TRIAL.match(line)
         elif match := _TRIAL.match(line):
             self._trial = int(match[1])
         elif match := _GROUP.match(line):
             self._outcome = match[1].lower()
-            self._part = ""
+            self.end()
         elif _RULE.match(line):
-            self._part = ""
+            self.end()
         elif line.startswith("Context: "):
             self._context = []
             self._within_context(number, line.removeprefix("Context: "))
@@ -176,51 +179,60 @@ class _Reader:
         elif self.found:
             self._go_on(line)
 
+    def end(self) -> None:
+        """What was gathered is whole."""
+        if self._whose is not None and self._part:
+            setattr(self._whose, self._part, "\n".join(self._lines).strip())
+        self._part, self._whose, self._lines = "", None, []
+
+    def _gather(self, whose: Trajectory | Step, part: str, line: str) -> None:
+        self.end()
+        self._whose, self._part, self._lines = whose, part, [line]
+
     def _within_context(self, number: int, line: str) -> None:
         assert self._context is not None
-        match = _QUESTION.match(line) or _INLINE.match(line)
-        if match is None:
+        before, found, question = line.rpartition(_INLINE)
+        if match := _QUESTION.match(line):
+            before, found, question = "", _INLINE, match[1]
+        if not found:
             self._context.append(line)
             return
-        context = [*self._context, match[1]] if match.re is _INLINE else self._context
-        self._context = None
-        self._begin(number, match[match.re.groups])
+        context, self._context = [*self._context, before], None
+        self._begin(number, question)
         self.found[-1].context = "\n".join(context).strip()
 
     def _begin(self, number: int, question: str) -> None:
         again = _AGAIN.search(question)
         asked = question[: again.start()] if again else question
         outcome: Any = self._outcome
-        self.found.append(Trajectory(asked.strip(), number, self._trial, outcome))
-        self._quoting = False
-        self._part = "before" if again else "question"
-        if again:
-            self.found[-1].before = question[again.start() :]
+        one = Trajectory(asked.strip(), number, self._trial, outcome)
+        self.found.append(one)
+        self._gather(one, "before" if again else "question", question[again.start() :] if again else question)
 
     def _go_on(self, line: str) -> None:
         one = self.found[-1]
-        if self._part in ("question", "before") and (_AGAIN.match(line) or line.startswith("Below is the last trial")):
-            self._part, self._quoting = "before", line.startswith("Below is")
-        if self._quoting:
-            one.before += f"\n{line}"
-            self._quoting = not _LAST_TRIAL.match(line)
+        repeats = line.startswith("Below is the last trial")
+        if self._whose is one and (repeats or _AGAIN.match(line)):
+            self._quoting = repeats
+            if self._part == "before":
+                self._lines.append(line)
+            else:
+                self._gather(one, "before", line)
         elif match := _FIELD.match(line):
             self._field(one, match[1].lower(), match[2])
         elif match := _GOLD.match(line):
-            one.gold, self._part = match[1].strip(), ""
+            self.end()
+            one.gold = match[1].strip()
         elif _INFO.match(line):
+            self.end()
             self._info(one, line)
-        elif self._part in ("question", "before"):
-            setattr(one, self._part, f"{getattr(one, self._part)}\n{line}".strip())
-        elif self._part and one.steps:
-            step = one.steps[-1]
-            setattr(step, self._part, f"{getattr(step, self._part)}\n{line}".rstrip())
+        elif self._part:
+            self._lines.append(line)
 
     def _field(self, one: Trajectory, name: str, text: str) -> None:
         if name == "thought" or not one.steps:
             one.steps.append(Step())
-        setattr(one.steps[-1], name, text.strip())
-        self._part = name
+        self._gather(one.steps[-1], name, text)
 
     def _info(self, one: Trajectory, line: str) -> None:
         """What ReAct prints at the end of a trajectory."""
@@ -228,7 +240,6 @@ class _Reader:
             one.gold = gold[1] if gold[1] is not None else gold[2]
         if match := _INFO_MATCH.search(line):
             one.outcome = "correct" if match[1] in ("True", "1") else "incorrect"
-        self._part = ""
 
 
 @dataclass(frozen=True)
@@ -271,7 +282,11 @@ def events(one: Trajectory, run_id: str, parent: str = "") -> list[AnyEvent]:
     log = _Writer(run_id)
     reflections = one.reflections
     title = "Reflexion, published log" if one.trial or reflections else "ReAct, published log"
-    request = RunRequest(machine="react", question=_asked(one), backend="published", model="not in the log")
+    try:
+        request = RunRequest(machine="react", question=_asked(one), backend="published", model="not in the log")
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise BundleError(f"The question in line {one.line} cannot be kept: {said}", "Leave it out.") from None
     log.add(
         RunStarted,
         request=request.model_dump(mode="json"),

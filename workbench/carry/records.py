@@ -30,6 +30,17 @@ class RunRecord(_Frozen):
     verdict: Verdict = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """What is kept of a RunRecord until the run's log is read: of its request a digest, all of it is in the log."""
+
+    id: str
+    asked: bytes
+    model_digest: str
+    version: str
+    verdict: Verdict
+
+
 class PromptRecord(_Frozen):
     """The text behind the digest of a prompt that a run of the bundle used."""
 
@@ -87,7 +98,7 @@ class Contents:
     """What a bundle holds. `notes` are sentences that a person should read before they take it in.
 
     `present` are its runs that are here already: id there -> id here. `experiment` is the name of the experiment, empty
-    for runs, and `experiment_here` the name that it has here, if it is here already.
+    for runs, and `experiment_here` the name that it has here, if it is here already: then its runs do not count.
     """
 
     kind: Literal["run", "experiment"]
@@ -105,13 +116,13 @@ class Contents:
 
     @property
     def is_here(self) -> bool:
-        """Whether it has been imported, as far as its runs have not been deleted since."""
-        return bool(self.present or self.experiment_here)
+        """Whether there is nothing left to import: its experiment is here, or all of its runs are."""
+        return bool(self.experiment_here) if self.kind == "experiment" else len(self.present) == len(self.runs)
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of an import: the runs' ids here, in the bundle's order; `already` when they were here before."""
+    """What became of an import: the runs' ids here, in the bundle's order; `already` when all was here before."""
 
     run_ids: tuple[str, ...]
     already: bool

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from workbench import __version__
-from workbench.cli import asking, models, runs
+from workbench.cli import asking, carry, datasets, experiment, models, prompts, runs
 from workbench.cli.output import EPILOGUE, FAILED, INTERRUPTED, PIPE_CLOSED, USAGE
 from workbench.errors import InvalidRequest, WorkbenchError
 from workbench.settings import load
@@ -44,8 +44,18 @@ def parser() -> argparse.ArgumentParser:
     over_runs = of_runs.add_subparsers(required=True, metavar="COMMAND")
     runs.add(over_runs)
     asking.add_going_on(over_runs)
+    carry.add_bundle(over_runs)
+    carry.add(commands)
     of_models = commands.add_parser("models", help="list and fetch models")
     models.add(of_models.add_subparsers(required=True, metavar="COMMAND"))
+    of_experiments = commands.add_parser("experiment", help="run an experiment, show, compare and export its results")
+    over_experiments = of_experiments.add_subparsers(required=True, metavar="COMMAND")
+    experiment.add(over_experiments)
+    carry.add_experiment_bundle(over_experiments)
+    of_sets = commands.add_parser("datasets", help="list, show, check and keep data sets for experiments")
+    datasets.add(of_sets.add_subparsers(required=True, metavar="COMMAND"))
+    of_prompts = commands.add_parser("prompts", help="list, show, save, name, export and import versions of prompts")
+    prompts.add(of_prompts.add_subparsers(required=True, metavar="COMMAND"))
     machines = commands.add_parser("machines", help="list the machines and their options")
     machines.set_defaults(do=models.list_machines)
     check = commands.add_parser("doctor", help="check what a run needs")

@@ -21,6 +21,7 @@ from workbench.cli.flags import (
     reply_flags,
     run_flags,
     standard_input,
+    with_prompts,
 )
 from workbench.cli.output import EPILOGUE, EXIT_CODES, FAILED, INTERRUPTED, table
 from workbench.compare import NEEDED, compare
@@ -76,15 +77,15 @@ def add_going_on(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_machine(arguments: argparse.Namespace, settings: Settings) -> int:
     """Start a run and follow it to its end."""
     request = read_request(arguments, settings)
-    with _engine(settings) as engine:
-        return _watch(engine, engine.submit(request), arguments.json)
+    with open_engine(settings) as engine:
+        return _watch(engine, engine.submit(with_prompts(arguments, request, engine.prompts)), arguments.json)
 
 
 def resume_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Go on with a run, or say to it what it waits for, and follow it to its end."""
     from workbench.job import last_request
 
-    with _engine(settings) as engine:
+    with open_engine(settings) as engine:
         run_id = engine.store.run(arguments.id).id
         events = engine.store.events(run_id)
         paused = RunView.of(events).paused
@@ -97,7 +98,7 @@ def resume_run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def list_steps(arguments: argparse.Namespace, settings: Settings) -> int:
     """A line per place at which the run can be forked; with --at its state there."""
-    with _engine(settings) as engine:
+    with open_engine(settings) as engine:
         run_id = engine.store.run(arguments.id).id
         if arguments.at is not None:
             point = engine.fork_point(run_id, arguments.at)
@@ -129,16 +130,17 @@ def fork_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Fork a run and follow the fork to its end."""
     from workbench.job import last_request
 
-    with _engine(settings) as engine:
+    with open_engine(settings) as engine:
         run_id = engine.store.run(arguments.id).id
         request = changed_request(arguments, last_request(engine.store.events(run_id)))
+        request = with_prompts(arguments, request, engine.prompts)
         child = engine.fork(run_id, arguments.at, request, read_state(arguments.set))
         return _watch(engine, child, arguments.json)
 
 
 def run_again(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run a request again, follow it to its end, and say where the two differ."""
-    with _engine(settings) as engine:
+    with open_engine(settings) as engine:
         first = engine.store.run(arguments.id).id
         second = engine.reproduce(first)
         code = _watch(engine, second, arguments.json)
@@ -152,15 +154,17 @@ def follow_up(arguments: argparse.Namespace, settings: Settings) -> int:
     """Ask in the thread of a run and follow the new run to its end."""
     from workbench.job import last_request
 
-    with _engine(settings) as engine:
+    with open_engine(settings) as engine:
         run_id = engine.store.run(arguments.id).id
         question = standard_input() if arguments.question == "-" else arguments.question
         request = changed_request(arguments, last_request(engine.store.events(run_id)), question)
+        request = with_prompts(arguments, request, engine.prompts)
         return _watch(engine, engine.follow_up(run_id, request), arguments.json)
 
 
 @contextmanager
-def _engine(settings: Settings) -> Iterator["Engine"]:
+def open_engine(settings: Settings) -> Iterator["Engine"]:
+    """An engine for as long as a command takes."""
     from workbench.engine import Engine  # LangGraph takes a second to import: only a run pays for it
 
     engine = Engine(settings)
@@ -175,7 +179,7 @@ def _engine(settings: Settings) -> Iterator["Engine"]:
 def _watch(engine: "Engine", run_id: str, as_json: bool, after: int = -1) -> int:
     """Write the run as it goes. Ctrl+C or a SIGTERM cuts it off: what there is is kept, and it can go on later."""
     transcript = Transcript()
-    with _interruptible():
+    with interruptible():
         try:
             _follow(engine.follow(run_id, after), transcript, as_json)
         except KeyboardInterrupt:
@@ -204,7 +208,7 @@ def _follow(batches: Iterator[list[AnyEvent]], transcript: Transcript, as_json: 
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """A SIGTERM is a Ctrl+C, also where a shell that put us into the background has switched that off."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

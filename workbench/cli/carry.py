@@ -46,9 +46,7 @@ def add_experiment_bundle(commands: "argparse._SubParsersAction[argparse.Argumen
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """`import` and `training`."""
-    bring = commands.add_parser(
-        "import", help="take in a bundle, or a published log of ReAct or Reflexion"
-    )
+    bring = commands.add_parser("import", help="take in a bundle, or a published log of ReAct or Reflexion")
     bring.add_argument("file", type=Path, help="the bundle")
     bring.add_argument("--dry-run", action="store_true", help="only say what is in it")
     bring.add_argument("--json", action="store_true", help="what is in it and its ids here, as one JSON object")
@@ -74,7 +72,8 @@ def _selecting(kind: argparse.ArgumentParser) -> None:
     )
     kind.add_argument("--votes", action="store_true", help="only what won a comparison")
     kind.add_argument("--scores", action="store_true", help="only what an experiment scored")
-    kind.add_argument("--experiment", default="", metavar="NAME", help="only what this experiment scored")
+    kind.add_argument("--experiment", default="", metavar="NAME", help="only runs of this experiment")
+    kind.add_argument("--imported", action="store_true", help="imported runs and experiments too, which others judged")
     kind.add_argument("--max-tokens", type=int, help="leave out what is longer than about so many tokens")
     kind.add_argument("--form", choices=get_args(Form), default="openai")
     kind.add_argument("--json", action="store_true", help="the report as one JSON object on standard error")
@@ -226,11 +225,12 @@ def make_preference(arguments: argparse.Namespace, settings: Settings) -> int:
 def _selection(arguments: argparse.Namespace, **more: float) -> Selection:
     named: dict[Source, bool] = {
         "verdict": bool(arguments.verdict),
-        "score": arguments.scores or bool(arguments.experiment),
+        "score": arguments.scores,
         "vote": arguments.votes,
     }
     sources = tuple(source for source, wanted in named.items() if wanted) or DEFAULT.sources
     values = {"sources": sources, "experiment": arguments.experiment, "max_tokens": arguments.max_tokens}
+    values |= {"imported": arguments.imported}
     try:
         return Selection.model_validate(values | more)
     except ValueError as error:
@@ -243,8 +243,8 @@ def _deliver(data: Data, arguments: argparse.Namespace, settings: Settings, what
     licences = data.licences(lambda backend, model: asyncio.run(_licence(backend, model, settings)))
     if arguments.json:
         known = [{"model": model, "licence": one.name, "note": one.note} for model, one in licences]
-        report = {"lines": len(data.lines), "runs": len(data.runs), "left_out": data.left_out, "licences": known}
-        print(json.dumps(report), file=sys.stderr)
+        report = {"lines": len(data.lines), "runs": len(data.runs), "imported": data.imported}
+        print(json.dumps(report | {"left_out": data.left_out, "licences": known}), file=sys.stderr)
     else:
         for line in (
             *_report(data, what),
@@ -265,7 +265,8 @@ def _deliver(data: Data, arguments: argparse.Namespace, settings: Settings, what
 def _report(data: Data, what: str) -> Iterator[str]:
     """How much there is, and what was left out."""
     if data.lines:
-        yield f"{_so_many(len(data.lines), what)} from {_so_many(len(data.runs), 'run')}."
+        imported = f", {data.imported:,} of them imported" if data.imported else ""
+        yield f"{_so_many(len(data.lines), what)} from {_so_many(len(data.runs), 'run')}{imported}."
     for why, count in sorted(data.left_out.items()):
         yield f"Left out ({count:,}): {why}."
 

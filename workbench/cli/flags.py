@@ -2,9 +2,9 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_origin
 
 import yaml
@@ -16,6 +16,7 @@ from workbench.errors import InvalidRequest
 from workbench.events import Paused
 from workbench.request import Limits, ModelSettings, Reply, RunRequest
 from workbench.settings import Settings
+from workbench.store.prompts import FILE, PromptStore
 
 NUMBERS = ("seed", "temperature", "top_p", "max_tokens", "context_window")
 
@@ -36,7 +37,11 @@ def run_flags(run: argparse.ArgumentParser) -> None:
         help=ModelSettings.model_fields["prompt_cache"].description,
     )
     run.add_argument(
-        "--prompt", action="append", default=[], metavar="ROLE=FILE", help="another template for a role of the machine"
+        "--prompt",
+        action="append",
+        default=[],
+        metavar="ROLE=VERSION",
+        help="a role's prompt: a version's number, name, tag, its hash's beginning, built-in or default; or a file",
     )
     run.add_argument("--pause-before", action="append", metavar="NODE", help="wait for you before this node")
     run.add_argument("--approve-tool", action="append", metavar="TOOL", help="wait for you before this tool is called")
@@ -132,7 +137,6 @@ def _changes(arguments: argparse.Namespace, machine: str, base: dict[str, Any]) 
     changes: dict[str, Any] = {
         "options": base.get("options", {}) | read_options(machine, arguments.option),
         "settings": base.get("settings", {}) | settings,
-        "prompts": base.get("prompts", {}) | dict(map(_read_prompt, arguments.prompt)),
     }
     if arguments.pause_before is not None:
         changes["pause_before"] = tuple(arguments.pause_before)
@@ -148,12 +152,23 @@ def _validated(asked: dict[str, Any]) -> RunRequest:
         raise invalid(error) from None
 
 
-def _read_prompt(pair: str) -> tuple[str, str]:
-    role, name = _pair(pair, f"The prompt {pair!r} names no file.", "--prompt role=file")
-    try:
-        return role, Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The prompt {name} cannot be read: {error}.", "Give a UTF-8 text file.") from None
+def with_prompts(arguments: argparse.Namespace, request: RunRequest, library: PromptStore) -> RunRequest:
+    """The request with the versions and files that the command line names for some roles. Raises InvalidRequest."""
+    form = ("names no version", "--prompt role=version or --prompt role=file")
+    pairs = (_pair(text, f"The prompt {text!r} {form[0]}.", form[1]) for text in arguments.prompt)
+    refs = {role: _prompt_ref(ref) for role, ref in pairs}
+    if not refs:
+        return request
+    words, examples = library.named(request.machine, refs)
+    update = {"prompts": {**request.prompts, **words}, "examples": {**request.examples, **examples}}
+    return request.model_copy(update=update)
+
+
+def _prompt_ref(ref: str) -> str:
+    """What the library takes: a path is written as one; a file that is there comes before a version of its name."""
+    path = os.path.expanduser(ref)
+    is_file = os.path.exists(path) and not os.path.isdir(path)  # a pipe is one too
+    return f"{FILE}{ref}" if not ref.startswith(FILE) and (is_file or os.sep in ref) else ref
 
 
 def read_options(machine: str, pairs: Sequence[str]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import shutil
 import signal
-from datetime import datetime
 
+from workbench import moments
 from workbench.terminal import harmless
 
 ANSWERED, USAGE, FAILED, UNFINISHED = 0, 2, 3, 4
@@ -37,7 +37,4 @@ def table(titles: list[str], rows: list[list[str]]) -> None:
 
 def local(moment: str) -> str:
     """A moment (ISO 8601) on this machine's clock."""
-    try:
-        return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
-    except ValueError:
-        return moment
+    return moments.local(moment)

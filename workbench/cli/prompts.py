@@ -1,4 +1,4 @@
-"""Commands on the prompt library: list, show, save, name the default, export, import."""
+"""Commands on the prompt library: list, show, save, name, tag, choose the default, export, import."""
 
 import argparse
 import json
@@ -22,15 +22,17 @@ REF = "a version: its number, name, tag, the beginning of its hash, built-in or 
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`prompts list`, `show`, `save`, `default`, `export` and `import`."""
+    """`prompts list`, `show`, `save`, `name`, `tag`, `default`, `export` and `import`."""
     listing = commands.add_parser("list", help="the versions of each role, newest first")
     listing.add_argument("machine", nargs="?", default="", help="all machines otherwise")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     listing.set_defaults(do=list_versions)
     show = commands.add_parser("show", help="a version's template and examples")
     save = commands.add_parser("save", help="keep a template as a new version")
+    name = commands.add_parser("name", help="call a version by a name")
+    tag = commands.add_parser("tag", help="give a version tags, in place of those that it has")
     default = commands.add_parser("default", help="let runs that name no version use this one")
-    for command in (show, save, default):
+    for command in (show, save, name, tag, default):
         command.add_argument("machine")
         command.add_argument("role")
     show.add_argument("ref", nargs="?", default="default", help=REF)
@@ -40,7 +42,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     save.add_argument("--author", help="your name; the last one given otherwise")
     save.add_argument("--examples-of", default="default", metavar="REF", help="the version whose examples it has")
     save.set_defaults(do=save_version)
-    default.add_argument("ref", help=REF)
+    for command in (name, tag, default):
+        command.add_argument("ref", help=REF)
+    name.add_argument("name", help="an empty one takes the name away")
+    name.set_defaults(do=name_version)
+    tag.add_argument("tags", nargs="*", help="none at all take away what it has")
+    tag.set_defaults(do=tag_version)
     default.set_defaults(do=make_default)
     _add_carrying(commands)
 
@@ -121,6 +128,29 @@ def save_version(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"Nothing was saved: {harmless(saved.title)} says exactly this.", file=sys.stderr)
     print(saved.number)
     return 0
+
+
+def name_version(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Call a version by a name, or by none again."""
+    place = (arguments.machine, arguments.role)
+    with _library(settings) as library:
+        version = library.rename(*place, library.find(*place, arguments.ref).number, arguments.name)
+    _say_what_it_is(version)
+    return 0
+
+
+def tag_version(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Give a version these tags, and no others."""
+    place = (arguments.machine, arguments.role)
+    with _library(settings) as library:
+        version = library.tag(*place, library.find(*place, arguments.ref).number, arguments.tags)
+    _say_what_it_is(version)
+    return 0
+
+
+def _say_what_it_is(version: PromptVersion) -> None:
+    tags = "".join(f" #{tag}" for tag in version.tags)
+    print(harmless(f"{version.machine} {version.role}: {version.title}{tags}"))
 
 
 def make_default(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -104,7 +104,9 @@ def show_run(arguments: argparse.Namespace, settings: Settings) -> int:
     ending = transcript.view.finished
     if ending is not None and ending.error is not None:
         print(harmless(f"\n{ending.error.message}\n{ending.error.hint}".rstrip()))
-    if ways := how_to_go_on(transcript.view):
+    if row.foreign_id and row.status == "interrupted":
+        print(f"\nThis run had not ended when it was exported. Again: python -m workbench runs again {row.id}")
+    elif ways := how_to_go_on(transcript.view):
         print(f"\n{ways}")
     elif row.status == "interrupted":
         print(f"\nThe program ended before this run did. To go on: python -m workbench runs resume {row.id}")

@@ -11,6 +11,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ValidationError
 
 from agents import catalogue
+from workbench.backends.base import ModelInfo
 from workbench.engine import Engine
 from workbench.errors import InvalidRequest, WorkbenchError
 from workbench.experiments.model import Cell, Item
@@ -29,7 +30,8 @@ Fields = TypeVar("Fields", bound=BaseModel)
 class LaneBase:
     """What a lane's cells share: the whole request, but for question and seed, and what else decides their answers.
 
-    `roles` is a hash of the machine's prompts as they are used, the built-in ones too; `model_digest` the model's.
+    `roles` is a hash of the machine's prompts as they are used, the built-in ones too; `model_digest` the model's, or
+    where its server is when that tells no digest.
     """
 
     request: dict[str, Any]
@@ -44,12 +46,15 @@ class LaneBase:
     def again(self, engine: Engine) -> "LaneBase":
         """What it would be now: the model behind its name or a built-in prompt may have changed.
 
-        A digest that is unknown on either side is no change. Raises InvalidRequest, BackendError.
+        Raises InvalidRequest, BackendError.
         """
         request = RunRequest.model_validate(self.request)
-        digest = engine.on_loop(engine.backend(request.backend).model(request.model)).digest
-        known = digest if digest and self.model_digest else self.model_digest
-        return LaneBase(self.request, _roles(request), known)
+        digest = identity(engine.on_loop(engine.backend(request.backend).model(request.model)))
+        return LaneBase(self.request, _roles(request), self.model_digest if self.is_model(digest) else digest)
+
+    def is_model(self, digest: str) -> bool:
+        """Whether a digest may be its model's: one that is unknown on either side is no other."""
+        return not digest or not self.model_digest or digest == self.model_digest
 
     def asking(self, question: str, seed: int) -> dict[str, Any]:
         """The request of one cell, as plain values."""
@@ -95,10 +100,11 @@ class Earlier:
 
 @dataclass
 class Work:
-    """A run to be done, and the cells that it answers: those with the same key, in all lanes."""
+    """A run to be done, and the cells that it answers: those with the same key, in all lanes; `ran` once it did run."""
 
     run_id: str
     cells: list[Cell]
+    ran: bool = False
 
     @property
     def key(self) -> str:
@@ -117,7 +123,12 @@ def base_of(engine: Engine, plan: Plan, lane: Lane, base: Path | None = None) ->
     except InvalidRequest as error:
         raise InvalidRequest(f"Lane {lane.name}: {error.message}", error.hint) from None
     model = engine.on_loop(engine.backend(request.backend).model(request.model))
-    return LaneBase(request.model_dump(mode="json"), roles, model.digest)
+    return LaneBase(request.model_dump(mode="json"), roles, identity(model))
+
+
+def identity(model: ModelInfo) -> str:
+    """What tells a model from another one of its name: its digest, else where it is served."""
+    return model.digest or model.place
 
 
 def _roles(request: RunRequest) -> str:

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.experiments.model import Cell
-from workbench.experiments.pairs import SAME, Difference, binary, differences, verdict
+from workbench.experiments.model import Cell, Round
+from workbench.experiments.pairs import SAME, Compared, Difference, binary, differences, verdict
 from workbench.experiments.statistics import Array, Resamples, holm, wilson
 from workbench.experiments.words import Scale, count
 
@@ -43,7 +43,8 @@ class Ledger:
     """A lane's rounds under one source of feedback; `change` is its last answers against its first.
 
     `best` is the round at which stopping scores highest on these items, the earlier of equals. `elsewhere` is what a
-    round chosen so scores on items that it was not chosen on; None where that cannot be told.
+    round chosen so scores on items that it was not chosen on; None where that cannot be told. `unrevised` of the runs
+    came to no round at all, as at a limit before the first draft: what they ended with counts as their only one.
     """
 
     lane: int
@@ -51,6 +52,7 @@ class Ledger:
     feedback: str
     items: int
     runs: int
+    unrevised: int
     graded: bool
     rounds: tuple[RoundResult, ...]
     best: int
@@ -102,15 +104,16 @@ def ledgers(lanes: Sequence[tuple[str, Sequence[Cell]]], graded: bool, resamples
 
 
 def _by_source(cells: Sequence[Cell]) -> list[tuple[str, list[Cell]]]:
-    """The runs that have rounds, by source; those without feedback go with a single other source."""
-    runs = [cell for cell in cells if cell.rounds]
-    given = sources(runs)
+    """The runs by source; those without feedback go with a single other source."""
+    runs, given = list(cells), sources(cells)
     if len(given) < 2:
         return [(given[0] if given else "none", runs)]
     return [(source, [cell for cell in runs if cell.feedback == source]) for source in (*given, "none")]
 
 
 def _ledger(lane: int, name: str, source: str, runs: list[Cell], graded: bool, resamples: Resamples) -> Ledger:
+    unrevised = sum(not cell.rounds for cell in runs)
+    runs = [_with_a_round(cell) for cell in runs]
     scores, tokens = _carried(runs)
     columns = _by_item(scores, runs, resamples.items)
     exact = not graded and binary(columns)
@@ -130,6 +133,7 @@ def _ledger(lane: int, name: str, source: str, runs: list[Cell], graded: bool, r
         feedback=source,
         items=change.n,
         runs=len(runs),
+        unrevised=unrevised,
         graded=graded,
         rounds=tuple(rounds),
         best=highest + 1,
@@ -139,6 +143,14 @@ def _ledger(lane: int, name: str, source: str, runs: list[Cell], graded: bool, r
         verdict="",
         advice="",
     )
+
+
+def _with_a_round(cell: Cell) -> Cell:
+    """A finished run that has none gets one: what it ended with, at what it cost."""
+    if cell.rounds or cell.score is None:
+        return cell
+    only = Round(score=cell.score, tokens=cell.prompt_tokens + cell.completion_tokens)
+    return cell.model_copy(update={"rounds": (only,)})
 
 
 def _carried(runs: list[Cell]) -> tuple[Array, Array]:
@@ -198,7 +210,9 @@ def _elsewhere(columns: Array, best: NDArray[np.intp], resamples: Resamples) -> 
 
 
 def _judged(ledger: Ledger, p: float, tests: int) -> Ledger:
-    _, said = verdict(ledger.change, p, tests, f"{ledger.name}'s last answer", "its first", ledger.graded)
+    of_last = () if ledger.feedback == "none" else (ledger.feedback,)
+    compared = Compared(f"{ledger.name}'s last answer", "its first", (of_last, ()), tests)
+    _, said = verdict(ledger.change, p, compared, ledger.graded)
     if ledger.feedback == "gold":
         said += " It was told which answers were wrong (gold feedback): without that it may do worse."
     return replace(ledger, p=p, verdict=said, advice=_advice(ledger))
@@ -216,5 +230,10 @@ def _advice(ledger: Ledger) -> str:
         said += (
             " The round was chosen on these very items, which flatters it: on items that it was not chosen on, expect"
             f" about {scale.score(ledger.elsewhere)}."
+        )
+    if ledger.unrevised:
+        said += (
+            f" {ledger.unrevised:,} of {count(ledger.runs, 'run')} came to no round, as at a limit before the first"
+            " draft: what they ended with counts as their only one."
         )
     return said

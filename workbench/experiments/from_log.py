@@ -2,17 +2,10 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from workbench.errors import StoreError, WorkbenchError
-from workbench.events import (
-    AnyEvent,
-    CallFailed,
-    ModelAnswered,
-    ModelCalled,
-    Queued,
-    Resumed,
-    RunView,
-)
+from workbench.events import AnyEvent, Resumed, RunView, idle_seconds
 from workbench.experiments.model import Cell, Item, Round, Sample, Score
 from workbench.experiments.scorers.base import Scorer
 
@@ -21,20 +14,23 @@ UNFINISHED = "unfinished"
 STOPPED = "stopped"
 NO_ANSWER = "no answer: "
 AT_LIMIT = "at a limit: "
-KEPT = 20_000  # characters of an answer in its cell; the run's log has it whole
+OWN_DOING = frozenset({"structured_output_invalid", "empty_answer", "context_overflow", "reply_too_long"})
+KEPT = 20_000  # characters of an answer in its cell, half of them from its end; the run's log has it whole
+LEFT_OUT = "\n…\n"
 
 
 def outcome(cell: Cell, view: RunView, events: Sequence[AnyEvent]) -> Cell:
     """The cell with what its run came to, not scored yet.
 
     A limit is the lane's own doing: it is part of the request, and a lane that runs into one has answered with what it
-    had, if with nothing, then wrongly. A failed or stopped run is an error: it says nothing about the lane.
+    had, if with nothing, then wrongly. So is an answer that the machine could not use (`OWN_DOING`): leaving out what
+    is hard for a lane would flatter it. Any other failed or stopped run is an error: it says nothing about the lane.
     """
     totals = view.totals
     values = {
         "status": "done",
         "score": None,
-        "answer": view.finished.answer[:KEPT] if view.finished else "",
+        "answer": _kept(view.finished.answer) if view.finished else "",
         "said": "",
         "error_code": "",
         "error": "",
@@ -54,6 +50,8 @@ def _error(view: RunView) -> dict[str, str]:
     if view.status in ("answered", "limit"):
         return {}
     error = view.finished.error if view.finished else None
+    if error is not None and error.code in OWN_DOING:
+        return {}
     if error is not None:
         return failure(error.code, f"{error.message} {error.hint}")
     if view.status == "stopped":
@@ -61,32 +59,20 @@ def _error(view: RunView) -> dict[str, str]:
     return failure(UNFINISHED, "Its run has not come to its end. Retry the errors to go on with it.")
 
 
+def _kept(answer: str) -> str:
+    """An answer as its cell has it: scorers read from the end, people from the beginning."""
+    half = (KEPT - len(LEFT_OUT)) // 2
+    return answer if len(answer) <= KEPT else f"{answer[:half]}{LEFT_OUT}{answer[-half:]}"
+
+
+def is_own(events: Sequence[AnyEvent]) -> bool:
+    """Whether a run went as it was asked to: nobody went on with it with other limits, or in its place."""
+    return not any(isinstance(event, Resumed) and (event.limits or event.verb) for event in events)
+
+
 def failure(code: str, message: str) -> dict[str, str]:
     """What an error changes in a cell."""
     return {"status": "error", "error_code": code, "error": message.strip()}
-
-
-def idle_seconds(events: Sequence[AnyEvent]) -> float:
-    """Seconds in which a run did nothing but wait for a slot: its neighbours' time, not its own."""
-    open_calls: set[str] = set()
-    waiting: set[str] = set()
-    idle, before = 0.0, 0.0
-    for event in events:
-        if open_calls and open_calls == waiting:
-            idle += event.at - before
-        before = event.at
-        match event:
-            case ModelCalled(by_person=False):
-                open_calls.add(event.call_id)
-            case Queued():
-                (waiting.add if event.position else waiting.discard)(event.call_id)
-            case ModelAnswered() | CallFailed():
-                open_calls.discard(event.call_id)
-                waiting.discard(event.call_id)
-            case Resumed():
-                open_calls.clear()
-                waiting.clear()
-    return idle
 
 
 async def scored(cell: Cell, item: Item, scorer: Scorer, view: RunView | None) -> Cell:
@@ -96,14 +82,17 @@ async def scored(cell: Cell, item: Item, scorer: Scorer, view: RunView | None) -
     """
     if cell.status != "done" or scorer.by_person:
         return cell
-    marking = _Marking(item, scorer)
-    at_limit = view is not None and view.status == "limit"
-    reason = view.finished.reason if view is not None and view.finished else ""
-    if at_limit and not cell.answer.strip():
+    marking, end = _Marking(item, scorer), view.finished if view is not None else None
+    at_limit = end is not None and end.status in ("limit", "failed")
+    answer = end.answer if end is not None else cell.answer
+    if end is not None and at_limit and not answer.strip():
+        reason = end.error.message if end.error is not None else end.reason
         return cell.model_copy(update={"score": 0.0, "said": NO_ANSWER + reason})
     try:
-        found = await marking.score(cell.answer)
-        values = {"score": found.value, "said": (AT_LIMIT if at_limit else "") + found.said}
+        found = await marking.score(answer)
+        values: dict[str, Any] = {"score": found.value, "said": (AT_LIMIT if at_limit else "") + found.said}
+        judging = found.judging
+        values |= {"judging_tokens": judging.prompt_tokens + judging.completion_tokens, "judging_calls": judging.calls}
         if view is not None and not scorer.costs:
             values |= {"rounds": await marking.rounds(view), "samples": await marking.samples(view)}
     except StoreError:

@@ -1,6 +1,7 @@
 """What a lane reached and what it cost: its score with its interval, its errors, tokens for each further answer."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from workbench.experiments.model import Cell
 from workbench.experiments.pairs import binary
 from workbench.experiments.plan import Plan
 from workbench.experiments.statistics import ALPHA, Array, Resamples, wilson
-from workbench.experiments.words import feedback, listed
+from workbench.experiments.words import Scale, feedback, listed
 
 ROLES = ("generator", "critic", "tool", "thinking", "none")  # whose colours lanes have, in turn
 
@@ -34,10 +35,12 @@ class Extra:
 class LaneResult:
     """A lane's score on the `n` items that it finished, and what they cost.
 
-    `score`, `low` and `high` are None while nothing is finished. `errors` and `waiting` count cells; `at_worst` is the
-    score if cells that ended in an error counted as wrong, `tokens_lost` what they cost. `answers` are the finished
-    items' cells, one for each seed; tokens, seconds and calls are their sums, `tokens_each` and `seconds_each` their
-    means. `sources` is who gave feedback, `confidence` the mean token probability of the answers.
+    `score`, `low` and `high` are None while nothing is finished. `errors` and `waiting` count cells, `error_codes` the
+    errors of each kind, the most first; `at_worst` is the score if they counted as wrong, None where there are none,
+    `tokens_lost` what they cost. `answers` are the finished items' cells, one for each seed; tokens, seconds and calls
+    are their sums, `tokens_each` and `seconds_each` their means. Judging is what a model that scores has cost, over all
+    cells and apart from the lane's own. `sources` is who gave feedback, `confidence` the mean token probability of the
+    answers.
     """
 
     name: str
@@ -53,6 +56,7 @@ class LaneResult:
     method: str
     answers: int
     errors: int
+    error_codes: dict[str, int]
     waiting: int
     at_worst: float | None
     prompt_tokens: int
@@ -63,6 +67,8 @@ class LaneResult:
     seconds: float
     seconds_each: float
     calls: int
+    judging_tokens: int
+    judging_calls: int
     tokens_per_extra: Extra
     confidence: float | None
 
@@ -70,6 +76,18 @@ class LaneResult:
     def feedback(self) -> str:
         """The source of its feedback in one word; several are joined with a plus."""
         return "+".join(self.sources) or "none"
+
+    def scored(self, scale: Scale) -> str:
+        """The score with its interval, and beside it what errors hide: 80% (67 to 89), at worst 64%; empty for none."""
+        if self.score is None or self.low is None or self.high is None:
+            return ""
+        worst = "" if self.at_worst is None else f", at worst {scale.score(self.at_worst)}"
+        return scale.scored(self.score, self.low, self.high) + worst
+
+    @property
+    def failed(self) -> str:
+        """The errors with their codes: 12: 10 timeout, 2 context_overflow; 0 where there are none."""
+        return f"{self.errors:,}" + (f": {codes(self.error_codes)}" if self.errors else "")
 
     @property
     def label(self) -> str:
@@ -80,6 +98,11 @@ class LaneResult:
 def role(lane: int) -> str:
     """Whose colour a lane has in figures and tables, by its place in the plan."""
     return ROLES[lane % len(ROLES)]
+
+
+def codes(errors: Mapping[str, int]) -> str:
+    """How many errors of each kind: 10 timeout, 2 context_overflow."""
+    return ", ".join(f"{number:,} {code}" for code, number in errors.items())
 
 
 def refusal(a: str, of_a: tuple[str, ...], b: str, of_b: tuple[str, ...]) -> str:
@@ -155,6 +178,7 @@ def _lane(plan: Plan, grid: Grid, lane: int, told: tuple[str, ...], extra: Extra
         method=scored.method,
         answers=len(done),
         errors=len(failed),
+        error_codes=dict(Counter(cell.error_code or "error" for cell in failed).most_common()),
         waiting=grid.waiting(lane),
         at_worst=_at_worst(cells) if failed else None,
         prompt_tokens=prompt,
@@ -165,6 +189,8 @@ def _lane(plan: Plan, grid: Grid, lane: int, told: tuple[str, ...], extra: Extra
         seconds=seconds,
         seconds_each=seconds / answers,
         calls=sum(cell.calls for cell in done),
+        judging_tokens=sum(cell.judging_tokens for cell in cells),
+        judging_calls=sum(cell.judging_calls for cell in cells),
         tokens_per_extra=extra,
         confidence=sum(known) / len(known) if known else None,
     )

@@ -79,6 +79,7 @@ class Cell(_Frozen):
     `score` is None until there is one; an `error` is no wrong answer. `rounds` are those of a machine that revises:
     the first is its first answer. Tokens and seconds are the run's own; `confidence` is the mean token probability
     of its answer (0 to 1), None where the backend does not tell. `samples` are those of a machine that votes.
+    `judging_tokens` (prompt and completion) and `judging_calls` are what asking a model for the scores has cost.
     """
 
     lane: int
@@ -96,6 +97,8 @@ class Cell(_Frozen):
     completion_tokens: int = 0
     calls: int = 0
     seconds: float = 0.0
+    judging_tokens: int = 0
+    judging_calls: int = 0
     confidence: float | None = None
     feedback: Feedback = "none"
     rounds: tuple[Round, ...] = ()

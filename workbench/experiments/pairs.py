@@ -1,7 +1,7 @@
 """Two ways to answer the same items, held against each other: how far apart, how sure, and what can be said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,10 +18,11 @@ from workbench.experiments.statistics import (
     paired_interval,
     sign_flips,
 )
-from workbench.experiments.words import Scale, count, probability
+from workbench.experiments.words import Scale, count, fed, probability
 
 SAME = 1e-9  # scores that are closer are equal
 Said = Literal["better", "not enough", "no difference"]
+Sources = tuple[str, ...]  # of feedback
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,17 @@ class Difference:
             return power.needed(self.wins / self.n, self.losses / self.n, alpha)
         return power.needed_mean(self.effect, self.deviation, alpha)
 
-    def detectable(self) -> float | None:
+    def detectable(self, alpha: float = ALPHA) -> float | None:
         """The smallest difference that so many items would show with 80% power; None where they show none."""
         if self.right_or_wrong:
-            return power.detectable(self.n, (self.wins + self.losses) / self.n)
-        return power.detectable_mean(self.n, self.deviation)
+            return power.detectable(self.n, (self.wins + self.losses) / self.n, alpha)
+        return power.detectable_mean(self.n, self.deviation, alpha)
+
+    def turned(self) -> "Difference":
+        """The second's scores minus the first's."""
+        return replace(
+            self, wins=self.losses, losses=self.wins, effect=-self.effect, low=-self.high, high=-self.low, odds=None
+        )
 
 
 def binary(*columns: Array) -> bool:
@@ -117,50 +124,79 @@ def _difference(
     )
 
 
-def verdict(difference: Difference, p: float, tests: int, first: str, second: str, graded: bool) -> tuple[Said, str]:
-    """What can be said, in one word and in a sentence; `p` is corrected for so many `tests`."""
+@dataclass(frozen=True)
+class Compared:
+    """Two ways to answer by their names, who gave each of them feedback, and in how many tests they are one."""
+
+    first: str
+    second: str
+    fed: tuple[Sources, Sources] = ((), ())
+    tests: int = 1
+
+    @property
+    def alpha(self) -> float:
+        """The level that the p value of a single test must reach, however the others come out."""
+        return ALPHA / self.tests
+
+    @property
+    def label(self) -> str:
+        """The feedback of both, since no sentence is to be quoted without it; empty where neither had any."""
+        return fed(*self.fed)
+
+    def turned(self) -> "Compared":
+        """The second first."""
+        return replace(self, first=self.second, second=self.first, fed=self.fed[::-1])
+
+
+def verdict(difference: Difference, p: float, compared: Compared, graded: bool) -> tuple[Said, str]:
+    """What can be said, in one word and in a sentence; `p` is corrected for the number of tests."""
     scale = Scale(graded, difference.n).fine(difference.effect)
     if abs(difference.effect) < SAME:
-        return "no difference", _none_seen(difference, first, second, scale)
-    if p <= ALPHA:
-        return "better", _better(difference, p, tests, first, second, scale)
-    return "not enough", _not_enough(difference, p, tests, first, second, scale)
-
-
-def _better(difference: Difference, p: float, tests: int, first: str, second: str, scale: Scale) -> str:
-    low, high = difference.low, difference.high
+        return "no difference", _none_seen(difference, compared, scale)
     if difference.effect < 0:
-        first, second, low, high = second, first, -high, -low
+        difference, compared = difference.turned(), compared.turned()
+    if p <= ALPHA:
+        return "better", _better(difference, p, compared, scale)
+    return "not enough", _not_enough(difference, p, compared, scale)
+
+
+def _better(difference: Difference, p: float, compared: Compared, scale: Scale) -> str:
     return (
-        f"{first} is better than {second}: {scale.gain(abs(difference.effect))} (95% interval {scale.span(low, high)}),"
-        f" {probability(p)}{_after(tests)}, {count(difference.n, 'item')}."
+        f"{compared.first} is better than {compared.second}{_labelled(compared)}: {scale.gain(difference.effect)}"
+        f" (95% interval {scale.span(difference.low, difference.high)}), {probability(p)}{_after(compared)},"
+        f" {count(difference.n, 'item')}."
     )
 
 
-def _not_enough(difference: Difference, p: float, tests: int, first: str, second: str, scale: Scale) -> str:
-    wins, losses, effect = difference.wins, difference.losses, difference.effect
-    if effect < 0:
-        first, second, wins, losses, effect = second, first, losses, wins, -effect
-    # What falls short only of its correction is asked for the number that stands the strictest one.
-    alpha = ALPHA if (difference.needed() or 0) > difference.n else ALPHA / tests
-    strict = "" if alpha == ALPHA else f", corrected for {tests} comparisons"
+def _not_enough(difference: Difference, p: float, compared: Compared, scale: Scale) -> str:
+    seen = f"{difference.wins:,} against {count(difference.losses, 'item')}, {probability(p)}{_after(compared)}"
     return (
-        f"Not enough items to tell {first} from {second}: with the difference seen ({scale.gain(effect)} for {first},"
-        f" {wins:,} against {count(losses, 'item')}, {probability(p)}{_after(tests)}), about"
-        f" {count(difference.needed(alpha) or 0, 'item')} would be needed for 80% power{strict}; there are"
-        f" {difference.n:,}."
+        f"Not enough items to tell {compared.first} from {compared.second}{_labelled(compared)}: with the difference"
+        f" seen ({scale.gain(difference.effect)} for {compared.first}, {seen}), about"
+        f" {count(difference.needed(compared.alpha) or 0, 'item')} would be needed for 80% power{_corrected(compared)};"
+        f" there {'is' if difference.n == 1 else 'are'} {difference.n:,}."
     )
 
 
-def _none_seen(difference: Difference, first: str, second: str, scale: Scale) -> str:
+def _none_seen(difference: Difference, compared: Compared, scale: Scale) -> str:
     seen = f"{difference.wins:,} against {difference.losses:,} of {count(difference.n, 'item')}"
-    least = difference.detectable()
+    least = difference.detectable(compared.alpha)
     if least is None or least > 1:
         could = "so few items could not have shown any difference" if difference.right_or_wrong else ""
     else:
-        could = f"so many could have shown one of {scale.gain(least).lstrip('+')} or more (80% power)"
-    return f"No difference is seen between {first} and {second} ({seen})" + (f"; {could}." if could else ".")
+        shown = scale.gain(least).lstrip("+")
+        could = f"so many could have shown one of {shown} or more (80% power{_corrected(compared)})"
+    said = f"No difference is seen between {compared.first} and {compared.second}{_labelled(compared)}"
+    return f"{said} ({seen})" + (f"; {could}." if could else ".")
 
 
-def _after(tests: int) -> str:
-    return " after Holm" if tests > 1 else ""
+def _labelled(compared: Compared) -> str:
+    return f", {compared.label}" if compared.label else ""
+
+
+def _after(compared: Compared) -> str:
+    return " after Holm" if compared.tests > 1 else ""
+
+
+def _corrected(compared: Compared) -> str:
+    return f", corrected for {compared.tests} comparisons" if compared.tests > 1 else ""

@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.experiments.grid import Grid
 from workbench.experiments.lanes import refusal
-from workbench.experiments.pairs import Difference, Said, differences, verdict
+from workbench.experiments.pairs import Compared, Difference, Said, differences, verdict
 from workbench.experiments.statistics import Odds, Resamples, holm
 from workbench.experiments.words import count
 
@@ -19,8 +19,9 @@ class PairResult:
     """The lane `a` against the lane `b` on the `n` items that both finished; `left_out` were finished by one alone.
 
     `effect` is a's mean score minus b's, `wins` are the items on which a is better. `p_holm` is p corrected for all
-    pairs that were tested. `needed` is how many items give 80% power at p < 0.05, uncorrected, if the difference is
-    as seen; None if there is none. `refused` says why a pair is not tested: its numbers are then None.
+    pairs that were tested. `needed` is how many items give 80% power at p < 0.05 if the difference is as seen, of
+    this test alone; `needed_corrected` is the same after the correction for all pairs; None if there is no difference.
+    `refused` says why a pair is not tested: its numbers are then None.
     """
 
     a: str
@@ -40,6 +41,7 @@ class PairResult:
     p_holm: float | None = None
     odds: Odds | None = None
     needed: int | None = None
+    needed_corrected: int | None = None
     method: str = ""
 
     def turned(self) -> "PairResult":
@@ -82,16 +84,19 @@ def pair_results(
     for (a, b), why, p in zip(pairs, refused, corrected, strict=True):
         both, either = grid.finished[a] & grid.finished[b], grid.finished[a] | grid.finished[b]
         blank = PairResult(names[a], names[b], int(both.sum()), int(np.sum(either & ~both)), why, "refused", why)
-        results.append(_filled(blank, found.get((a, b)), p, tests, graded))
+        compared = Compared(names[a], names[b], (told[a], told[b]), tests)
+        results.append(_filled(blank, found.get((a, b)), p, compared, graded))
     return tuple(results)
 
 
-def _filled(blank: PairResult, difference: Difference | None, p: float | None, tests: int, graded: bool) -> PairResult:
+def _filled(
+    blank: PairResult, difference: Difference | None, p: float | None, compared: Compared, graded: bool
+) -> PairResult:
     if blank.refused:
         return blank
     if difference is None or p is None:
         return replace(blank, said="nothing", verdict=f"No item was finished by both {blank.a} and {blank.b}.")
-    said, sentence = verdict(difference, p, tests, blank.a, blank.b, graded)
+    said, sentence = verdict(difference, p, compared, graded)
     if blank.left_out:
         left = "is" if blank.left_out == 1 else "are"
         sentence += f" {count(blank.left_out, 'item')} that only one of them finished {left} left out."
@@ -109,5 +114,6 @@ def _filled(blank: PairResult, difference: Difference | None, p: float | None, t
         p_holm=p,
         odds=difference.odds,
         needed=difference.needed(),
+        needed_corrected=difference.needed(compared.alpha),
         method=difference.method,
     )

@@ -1,6 +1,6 @@
 """How many items would be needed: the power of the paired tests."""
 
-from math import ceil, floor, inf, sqrt
+from math import ceil, floor, inf, log2, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,6 @@ from scipy.special import bdtrik, betainc, gammaln, ndtri, xlog1py, xlogy  # typ
 from workbench.experiments.statistics import ALPHA, Array
 
 POWER = 0.8
-FEWEST = 6  # with fewer items no paired test of ours can give p < 0.05: 2 / 2^6 = 0.03
 _COUNTED = 1_000  # up to so many items the number is corrected by the exact power
 _LONGEST_SEARCH = 40  # halvings
 
@@ -79,7 +78,12 @@ def _smallest(low: int, high: int, wins: float, losses: float, alpha: float) -> 
             high = middle
         else:
             low = middle + 1
-    return max(low, FEWEST)
+    return max(low, _fewest(alpha))
+
+
+def _fewest(alpha: float) -> int:
+    """With fewer items no paired test of ours can be significant: the least p of n is 2 / 2^n."""
+    return ceil(log2(2 / alpha))
 
 
 def detectable(n: int, discordant: float, alpha: float = ALPHA) -> float | None:
@@ -106,7 +110,7 @@ def needed_mean(mean: float, deviation: float, alpha: float = ALPHA) -> int | No
     if abs(mean) < 1e-12:
         return None
     found = (_both_tails(alpha) * deviation / mean) ** 2
-    return max(ceil(found), FEWEST) if found < inf else None
+    return max(ceil(found), _fewest(alpha)) if found < inf else None
 
 
 def detectable_mean(n: int, deviation: float, alpha: float = ALPHA) -> float | None:

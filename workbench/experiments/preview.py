@@ -40,5 +40,5 @@ def preview(engine: Engine, plan: Plan, items: Sequence[Item]) -> Preview:
     keys = [cell.key for cell in cells_of(plan, bases, items[: plan.limit])]
     own = row.id if row is not None and known else ""
     kept = store.answered(keys, own) if own else set()
-    taken = store.answered(keys, but=own) - kept if plan.reuse else set()
+    taken = store.answered(keys) - kept if plan.reuse else set()
     return Preview(len(keys), sum(key in kept for key in keys), sum(key in taken for key in keys), known)

@@ -36,12 +36,13 @@ METHODS = (
     "Graded scores or several seeds: items are drawn again with replacement (bias-corrected and accelerated"
     " bootstrap); a test flips the signs of the paired differences.",
     "The p values of all pairs are corrected together by Holm's method. The number of items that would be needed is"
-    " for 80% power at p < 0.05, uncorrected, if the difference is as seen (Connor 1987 with a continuity correction);"
-    " a difference seen is itself uncertain, and so is that number.",
+    " for 80% power at p < 0.05 divided by the number of tests, if the difference is as seen (Connor 1987 with a"
+    " continuity correction); a difference seen is itself uncertain, and so is that number.",
     "Errors are no wrong answers: what ended in one is left out, and two lanes are compared on the items that both"
-    " finished.",
+    " finished. At worst is the score if errors counted as wrong.",
     "A round's tokens are those up to its end; a run that is over keeps its last answer. A vote over fewer samples is"
     " the average over all choices of so many, or the first so many where the machine stops by itself.",
+    "Scoring by a model costs tokens too: they stand apart from the lane's own.",
 )
 
 
@@ -101,22 +102,24 @@ def _figure(svg: str, caption: str) -> str:
 def _lanes(found: Results) -> str:
     further = "Tokens per further point" if found.graded else "Tokens per further right answer"
     each = ("Tokens per answer (read + written, in all)", "Seconds per answer", "Calls in all")
-    titles = ("Lane", "Score", "Items", "Errors", *each, further)
+    judged = any(lane.judging_calls for lane in found.lanes)
+    scoring = ("Scoring in all, tokens (calls)",) if judged else ()
+    titles = ("Lane", "Score", "Items", "Errors", *each, *scoring, further)
     caption = "Lines are 95% intervals." + (
         " Dashed: what the vote reaches with fewer samples." if found.curves else ""
     )
-    rows = (_lane(place, lane, found.scale) for place, lane in enumerate(found.lanes))
+    rows = (_lane(place, lane, found.scale, judged) for place, lane in enumerate(found.lanes))
     return f"<h2>Score and cost</h2>{_figure(score_against_cost(found), caption)}{_table(titles, rows)}"
 
 
-def _lane(place: int, lane: LaneResult, scale: Scale) -> str:
+def _lane(place: int, lane: LaneResult, scale: Scale, judged: bool) -> str:
     setup = [lane.machine, lane.model, feedback(lane.sources)]
     setup += [f"{name} {value}" for name, value in (*lane.options.items(), *lane.prompts.items())]
     name = _title(place, lane.name, " · ".join(filter(None, setup)))
-    known = lane.score is not None and lane.low is not None and lane.high is not None
-    score = scale.scored(lane.score or 0, lane.low or 0, lane.high or 0) if known else NONE
+    score = lane.scored(scale) or NONE
     tokens = f"{lane.tokens_each:,.0f} ({lane.prompt_tokens:,} + {lane.completion_tokens:,})"
-    cells = [score, f"{lane.n:,}", f"{lane.errors:,}", tokens, f"{lane.seconds_each:,.1f}", f"{lane.calls:,}"]
+    cells = [score, f"{lane.n:,}", lane.failed, tokens, f"{lane.seconds_each:,.1f}", f"{lane.calls:,}"]
+    cells += [f"{lane.judging_tokens:,} ({lane.judging_calls:,})"] if judged else []
     return f"<tr>{name}{''.join(map(_number, cells))}{_extra(lane)}</tr>"
 
 
@@ -138,7 +141,8 @@ def _pairs(found: Results) -> str:
         f'<li class="{"refused" if pair.refused else pair.said.replace(" ", "-")}">{safe(pair.verdict)}</li>'
         for pair in found.pairs
     )
-    titles = ("Pair", "Items", "Better : worse", "Difference", "Odds", "p", "p after Holm", "Items for 80% power")
+    power = "Items for 80% power (at p < 0.05; corrected)"
+    titles = ("Pair", "Items", "Better : worse", "Difference", "Odds", "p", "p after Holm", power)
     rows = [_pair(pair, found.graded) for pair in found.pairs if pair.effect is not None]
     table = _table(titles, rows) if rows else ""
     return f"<h2>Which lane is better?</h2><ul>{said}</ul>{table}"
@@ -155,7 +159,7 @@ def _pair(pair: PairResult, graded: bool) -> str:
         f"{scale.gain(pair.effect or 0)} ({scale.span(pair.low or 0, pair.high or 0)})",
         odds,
         *(probability(p or 0).removeprefix("p ").removeprefix("= ") for p in (pair.p, pair.p_holm)),
-        NONE if pair.needed is None else f"{pair.needed:,}",
+        "; ".join(NONE if number is None else f"{number:,}" for number in (pair.needed, pair.needed_corrected)),
     ]
     return f"<tr><td>{safe(pair.a)} against {safe(pair.b)}</td>{''.join(map(_number, cells))}</tr>"
 
@@ -282,7 +286,7 @@ def _said(text: str) -> str:
 COLUMNS = (
     *("item", "id", "question", "right_answer", "lane", "machine", "model", "feedback", "seed", "status", "score"),
     *("answer", "said", "error_code", "error", "prompt_tokens", "completion_tokens", "calls", "seconds", "confidence"),
-    *("rounds", "samples", "gained", "lost", "run_id"),
+    *("judging_tokens", "judging_calls", "rounds", "samples", "gained", "lost", "run_id"),
 )
 FORMULA = "=+-@\t\r\n＝＋－＠"  # what a spreadsheet takes for the beginning of a formula, wide forms too
 
@@ -309,7 +313,8 @@ def _of_cell(lane: LaneResult, cell: Cell, found: Results) -> list[Any]:
     return [
         *(lane.name, lane.machine, lane.model, cell.feedback, cell.seed, cell.status, cell.score),
         *(cell.answer, cell.said, cell.error_code, cell.error, cell.prompt_tokens, cell.completion_tokens, cell.calls),
-        *(cell.seconds, cell.confidence, rounds, len(cell.samples), gained, lost, cell.run_id),
+        *(cell.seconds, cell.confidence, cell.judging_tokens, cell.judging_calls, rounds),
+        *(len(cell.samples), gained, lost, cell.run_id),
     ]
 
 

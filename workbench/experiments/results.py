@@ -1,25 +1,49 @@
 """Everything that is shown of an experiment, as a fold over its plan, its items and its cells."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from workbench.errors import (
+    ContentRefused,
+    ContextOverflow,
+    EmptyAnswer,
+    InvalidRequest,
+    PromptError,
+    ReplyTooLong,
+    RequestRefused,
+    StructuredOutputError,
+)
 from workbench.experiments.budget import Budget, Curve, Spender, budgets, curve, votes
 from workbench.experiments.flips import Ledger, ledgers, sources
 from workbench.experiments.grid import Grid
-from workbench.experiments.lanes import LaneResult, lane_results, refusal
+from workbench.experiments.lanes import LaneResult, codes, lane_results, refusal
 from workbench.experiments.model import Cell, Item
 from workbench.experiments.outcomes import Filter, Row, filtered, rows
 from workbench.experiments.pairwise import PairResult, pair_results
 from workbench.experiments.plan import Plan
+from workbench.experiments.scorers import registry as scorers
 from workbench.experiments.statistics import Resamples
 from workbench.experiments.words import Scale, count, listed
 
-MANY_ERRORS = 0.05  # of a lane's cells; beyond, those that are left may not be like all
 FEW_ITEMS = 10
+# Errors that the same question on the same model ends in again: no retry helps.
+LASTING = frozenset(
+    kind.code
+    for kind in (
+        ContentRefused,
+        ContextOverflow,
+        EmptyAnswer,
+        InvalidRequest,
+        PromptError,
+        ReplyTooLong,
+        RequestRefused,
+        StructuredOutputError,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +93,7 @@ def results(plan: Plan, items: Sequence[Item], cells: Sequence[Cell], scorer_is_
     done = [grid.done(lane) for lane in range(grid.lanes)]
     lanes = lane_results(plan, grid, told, resamples, graded)
     curves, spent = _votes(names, grid, told, done, resamples, graded)
+    notes = _notes(plan, lanes, Scale(graded, len(items)), len(items))
     return Results(
         name=plan.name,
         dataset=plan.dataset,
@@ -82,7 +107,7 @@ def results(plan: Plan, items: Sequence[Item], cells: Sequence[Cell], scorer_is_
         ledgers=ledgers(list(zip(names, done, strict=True)), graded, resamples),
         curves=curves,
         budgets=spent,
-        notes=tuple(_notes(plan, lanes, Scale(graded, len(items)), len(items))),
+        notes=(*notes, *_without_ledger(plan.scorer.name, lanes, done)),
         rows=rows(items, grid, graded),
     )
 
@@ -124,19 +149,11 @@ def _notes(plan: Plan, lanes: Sequence[LaneResult], scale: Scale, items: int) ->
         notes.append(f"{count(items, 'item')} can show only the largest differences: take 50 or more.")
     if len(plan.seeds) > 1:
         notes.append(f"An item's score is its mean over {len(plan.seeds)} seeds: the items are counted, not the runs.")
-    return [*notes, *(note for lane in lanes for note in _notes_on(lane, scale))]
+    return [*notes, *(note for lane in lanes for note in _notes_on(lane, scale, items * len(plan.seeds)))]
 
 
-def _notes_on(lane: LaneResult, scale: Scale) -> list[str]:
-    notes = []
-    ended = lane.errors + lane.answers
-    if lane.errors and lane.at_worst is not None and lane.errors > MANY_ERRORS * ended:
-        instead = f" instead of {scale.score(lane.score)}" if lane.score is not None else ""
-        notes.append(
-            f"{lane.name}: {count(lane.errors, 'cell')} of {ended:,} ended in an error and {_are(lane.errors)} left"
-            " out. What fails is seldom like the rest: counted as wrong, the score would be"
-            f" {scale.score(lane.at_worst)}{instead}. Retry the errors before you conclude."
-        )
+def _notes_on(lane: LaneResult, scale: Scale, cells: int) -> list[str]:
+    notes = [_note_on_errors(lane, lane.at_worst, scale, cells)] if lane.at_worst is not None else []
     if len(lane.sources) > 1:
         notes.append(
             f"{lane.name} had feedback from different sources ({listed(list(lane.sources))}) in different runs: its"
@@ -148,6 +165,42 @@ def _notes_on(lane: LaneResult, scale: Scale) -> list[str]:
             " reach if somebody told it so, and is compared only with lanes that were shown them too."
         )
     return notes
+
+
+def _note_on_errors(lane: LaneResult, at_worst: float, scale: Scale, cells: int) -> str:
+    instead = f" instead of {scale.score(lane.score)}" if lane.score is not None else ""
+    return (
+        f"{lane.name}: {count(lane.errors, 'cell')} of {cells - lane.waiting:,} ended in an error"
+        f" ({codes(lane.error_codes)}) and {_are(lane.errors)} left out. What fails is seldom like the rest: counted as"
+        f" wrong, the score would be {scale.score(at_worst)}{instead}. {_advice(lane.error_codes)}"
+    )
+
+
+def _advice(errors: Mapping[str, int]) -> str:
+    """Whether to try again what failed."""
+    lasting = [code for code in errors if code in LASTING]
+    if not lasting:
+        return "Retry the errors before you conclude."
+    if len(lasting) == len(errors):
+        return "A retry would end the same way: take the lower score into account."
+    return f"Retry the errors before you conclude; {listed(lasting)} will come again."
+
+
+def _without_ledger(scorer: str, lanes: Sequence[LaneResult], done: Sequence[Sequence[Cell]]) -> Iterator[str]:
+    """Why what was revised has no flip ledger."""
+    for lane, cells in zip(lanes, done, strict=True):
+        if max((len(cell.rounds) for cell in cells), default=0) == 1:
+            yield f"{lane.name} came to no second round in any run: there is nothing to count in a flip ledger."
+    revised = any(lane.sources and cells for lane, cells in zip(lanes, done, strict=True))
+    if not revised or any(cell.rounds for cells in done for cell in cells) or scorer not in scorers.SCORERS:
+        return
+    kind = scorers.kind(scorer)
+    if kind.by_person or kind.costs:
+        why = "a person scores" if kind.by_person else "a model judges"
+        yield (
+            f"There is no flip ledger: {why} the last answers alone, not the rounds before them. Score with one that"
+            " asks nobody to see what each round changed."
+        )
 
 
 def _are(number: int) -> str:

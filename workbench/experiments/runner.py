@@ -19,13 +19,14 @@ from workbench.errors import (
     ModelUnusable,
     QuotaExceeded,
     RateLimited,
+    ServerFault,
     StoreError,
     WorkbenchError,
     WrongServer,
 )
 from workbench.events import AnyEvent, RunView
 from workbench.experiments import from_log
-from workbench.experiments.cells import LaneBase, Work, describe, in_order, new_run_id
+from workbench.experiments.cells import LaneBase, Work, describe, identity, in_order, new_run_id
 from workbench.experiments.model import Cell, Item
 from workbench.experiments.progress import places
 from workbench.experiments.scorers.base import Scorer
@@ -39,7 +40,7 @@ LOOK_SECONDS = 1.0  # between looks whether another process has asked it to stop
 BEAT_SECONDS = 60.0  # an owner that is silent for long counts as dead on another machine
 MODEL_SECONDS = 30.0  # for which what a backend says of a model holds
 IN_A_ROW = 5  # cells that fail alike before a backend counts as down
-SPARE = 8  # for so many slots one more cell is under way, and waits for one: else a slot waits for our bookkeeping
+SPARE = 4  # for so many slots one more cell is under way, and waits for one: else a slot waits for our bookkeeping
 
 # What says that a backend, not a cell, is in trouble: the next cell would fail in the same way.
 DOWN: frozenset[str] = frozenset(
@@ -52,6 +53,7 @@ DOWN: frozenset[str] = frozenset(
         ModelUnusable,
         QuotaExceeded,
         RateLimited,
+        ServerFault,
         WrongServer,
     )
 )
@@ -165,32 +167,42 @@ class Runner:
     async def _log_of(self, work: Work) -> Sequence[AnyEvent]:
         """The log of the work's run: found, taken over, gone on with, or run now. Empty where only a score is due."""
         status = self._begun.get(work.run_id, "")
-        if status in (*ANSWERED, "paused") or all(cell.status == "done" for cell in work.cells):
-            return self._engine.store.events(work.run_id)
-        if status:
+        if all(cell.status == "done" for cell in work.cells):  # a run that a person went on with says something else
+            events = self._engine.store.events(work.run_id)
+            return events if from_log.is_own(events) else ()
+        if status in (*ANSWERED, "paused"):
+            events = self._engine.store.events(work.run_id)
+            if from_log.is_own(events):
+                return events
+            self._begin_anew(work)
+        elif status:
+            work.ran = True
             try:
                 return await self._engine.go_on(work.run_id, session=belongs(self._row.id))
             except (InvalidRequest, StoreError):  # its state is gone: all that is left is to begin anew
                 self._begin_anew(work)
-        elif self._row.plan.reuse and (other := self._store.answered_elsewhere(self._row.id, work.key)):
-            work.run_id = other
-            return self._engine.store.events(other)
-        cell = work.cells[0]
-        asked = self.bases[cell.lane].asking(self._items[cell.item].asked, cell.seed)
+        elif self._row.plan.reuse and (other := self._store.run_of(work.key)):
+            events = self._engine.store.events(other)
+            if from_log.is_own(events):
+                work.run_id = other
+                return events
+        cell, work.ran = work.cells[0], True
+        base = self.bases[cell.lane]
+        asked = base.asking(self._items[cell.item].asked, cell.seed)
         named = {"session": belongs(self._row.id), "belongs": belongs(self._row.id)}
         request = RunRequest.model_validate(asked)
         model = await self._model(request.backend, request.model)
+        if model is not None and not base.is_model(identity(model)):
+            raise ModelMissing(f"The model {model.name} has changed meanwhile.", "Start the experiment's plan again.")
         return await self._engine.run(request, run_id=work.run_id, model=model, **named)
 
     async def _model(self, backend: str, name: str) -> ModelInfo | None:
-        """What the backend says of a model; None where the run is to ask itself, since something has just failed.
+        """What the backend says of a model; None where it says nothing: the run asks again, and says so in its log.
 
-        Else every cell of one call would be two requests to its server. It is asked again now and then.
+        It is asked now and then, and when something has just failed: else every cell of one call would be two requests.
         """
-        if self._failing.get(backend):
-            return None
         asked, known = self._models.get((backend, name), (0.0, None))
-        if known is None or time.monotonic() - asked > MODEL_SECONDS:
+        if known is None or self._failing.get(backend) or time.monotonic() - asked > MODEL_SECONDS:
             try:
                 known = await self._engine.backend(backend).model(name)
             except BackendError:
@@ -219,6 +231,8 @@ class Runner:
         What began after one of them had failed, and did not fail, shows that it was not down.
         """
         failing = self._failing.setdefault(backend, [])
+        if not work.ran:
+            return  # what was taken over, or only scored, says nothing of the backend
         if cell.error_code not in DOWN:
             failing[:] = [(one, failed) for one, failed in failing if failed > began]
             return

@@ -88,14 +88,23 @@ class Sweeps:
 
     def resume(self, experiment: str) -> None:
         """Run what is not done yet. Raises InvalidRequest when it is running already, or is not what it was."""
-        row = self.store.get(experiment)
+        found = self.store.get(experiment).id
         self.engine.store.mark_interrupted()
+        with self._guard:
+            self.store.claim(found, ours=found not in self._live)
+            try:  # read once it is ours: nobody changes it meanwhile
+                self._live[found] = runner = self._ready(found)
+            except WorkbenchError as error:
+                self.store.release(found, "stopped", error.message)
+                raise
+        self.engine.spawn(self._run(found, runner))
+
+    def _ready(self, experiment: str) -> Runner:
+        """What runs an experiment as it stands. Raises InvalidRequest when it is not what it was."""
+        row = self.store.get(experiment)
         runner = Runner(self.engine, self.store, row, self._items(row), self._scorer(row.plan, row.id))
         self._check_unchanged(row, runner.bases, runner.lanes_due())
-        with self._guard:
-            self.store.claim(row.id, ours=row.id not in self._live)
-            self._live[row.id] = runner
-        self.engine.spawn(self._run(row.id, runner))
+        return runner
 
     def stop(self, experiment: str) -> None:
         """Stop it, wherever it runs: cells that are running are stopped and wait again."""
@@ -113,6 +122,8 @@ class Sweeps:
         """
         row = self._idle(experiment)
         errors, statuses = self.store.cells(row.id, ["error"]), self.store.runs(row.id)
+        bases = [LaneBase(**lane) for lane in self.store.lanes(row.id)]
+        self._check_unchanged(row, bases, {cell.lane for cell in errors})
         anew: dict[str, str] = {}
         again = []
         for cell in errors:
@@ -129,6 +140,12 @@ class Sweeps:
     def rescore(self, experiment: str, scorer: ScorerChoice) -> None:
         """Score every answer anew, by this scorer, without running anything. Raises InvalidRequest while it runs."""
         row = self._idle(experiment)
+        own = [cell for cell in self.store.cells(row.id, ["done"]) if cell.score is not None]
+        if scorers.kind(row.plan.scorer.name).by_person and own:
+            raise InvalidRequest(
+                f"{len(own)} of its answers have your own scores, which would be lost.",
+                "Start the same plan under another name: its answers are taken over, and scored anew.",
+            )
         plan = row.plan.model_copy(update={"scorer": scorer})
         self._check(plan, self._items(row), row.dataset)
         statuses = self.store.runs(row.id)

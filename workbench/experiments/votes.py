@@ -14,7 +14,8 @@ from workbench.experiments.statistics import Array
 def expected_votes(samples: Sequence[Sample], most: int) -> tuple[Array, Array]:
     """For k = 1 to `most`: the score of a vote over k of the samples, on average over all choices of k; the tokens.
 
-    For samples that were all drawn whatever they said. Tied answers share the vote. Beyond the last sample, NaN.
+    For samples that were all drawn whatever they said. Tied answers share the vote, since any of them could have been
+    seen first; but that over all samples is the machine's own, with its order. Beyond the last sample, NaN.
     """
     names, counts, scores = _answers(samples)
     silent = len(samples) - sum(counts)
@@ -25,6 +26,7 @@ def expected_votes(samples: Sequence[Sample], most: int) -> tuple[Array, Array]:
         found[: len(chances) - 1] = (chances @ scores + _unheard(samples, silent)[: len(chances)])[1:]
     else:
         found[: len(samples)] = _mean([sample.score for sample in samples])
+    found[len(samples) - 1] = _vote(samples)
     each = _mean([sample.tokens for sample in samples])
     return found, np.where(upto <= len(samples), upto * each, np.nan)
 
@@ -33,7 +35,8 @@ def stopped_votes(samples: Sequence[Sample], most: int) -> tuple[Array, Array]:
     """For k = 1 to `most`: the score of the vote over the first k samples, and the tokens.
 
     For samples that end when the vote is decided: any choice of them would not be like fewer samples, since their
-    number depends on what they said. Beyond the last one, the vote and its cost stay as they are.
+    number depends on what they said. Of tied answers the one that was seen first wins, as the machine counts. Beyond
+    the last sample, the vote and its cost stay as they are.
     """
     found = np.empty(most)
     for k in range(most):
@@ -53,10 +56,12 @@ def _answers(samples: Sequence[Sample]) -> tuple[list[str], list[int], Array]:
 
 
 def _vote(samples: Sequence[Sample]) -> float:
-    names, counts, scores = _answers(samples)
-    if not names:
+    """The score of what the machine answers: the leader in the words of the first sample that voted for it."""
+    votes = Counter(sample.answer for sample in samples if sample.answer)
+    if not votes:
         return _mean([sample.score for sample in samples])
-    return float(scores[np.array(counts) == max(counts)].mean())
+    [(leader, _)] = votes.most_common(1)  # of equals, who was seen first
+    return next(sample.score for sample in samples if sample.answer == leader)
 
 
 def _unheard(samples: Sequence[Sample], silent: int) -> Array:

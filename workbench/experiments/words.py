@@ -80,6 +80,14 @@ def feedback(sources: tuple[str, ...]) -> str:
     return FEEDBACK[sources[0]] if sources else FEEDBACK["none"]
 
 
+def fed(first: tuple[str, ...], second: tuple[str, ...]) -> str:
+    """Two lanes' feedback within a sentence: with tool feedback against none; both with critic feedback."""
+    if first == second:
+        return f"both with {listed(list(first))} feedback" if first else ""
+    one = f"with {listed(list(first))} feedback" if first else "without feedback"
+    return f"{one} against {f'{listed(list(second))} feedback' if second else 'none'}"
+
+
 def listed(names: list[str]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

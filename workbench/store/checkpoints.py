@@ -125,14 +125,17 @@ def failure(error: BaseException, home: Path) -> StoreError | None:
     return from_sqlite(error, path_in(home))
 
 
-def forget(home: Path, run_id: str) -> None:
-    """Delete a run's checkpoints, if there are any. Raises StoreError."""
+def forget(home: Path, *run_ids: str) -> None:
+    """Delete the checkpoints of runs, if there are any. Raises StoreError."""
     path = path_in(home)
     if not path.is_file():
         return
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)) as connection:
-            SqliteSaver(connection).delete_thread(run_id)
+            SqliteSaver(connection).setup()
+            for table in ("checkpoints", "writes"):
+                connection.executemany(f"DELETE FROM {table} WHERE thread_id = ?", [(run_id,) for run_id in run_ids])
+            connection.commit()
     except sqlite3.Error as error:
         raise failure(error, home) or error from None
 

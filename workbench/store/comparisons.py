@@ -74,6 +74,11 @@ class Comparison(_Frozen):
         """Whether what the lanes are may not be shown yet."""
         return self.blind and self.vote is None
 
+    @property
+    def answered(self) -> tuple[int, ...]:
+        """The numbers of the lanes that had an answer at the vote; none before it."""
+        return tuple(at for at, lane in enumerate(self.lanes) if lane.answered) if self.vote is not None else ()
+
 
 class Tally(_Frozen):
     """The votes between two lane configurations, seen from the first one."""
@@ -121,17 +126,26 @@ class ComparisonStore:
     def vote(self, id_: str, choice: int, answered: Collection[int], note: str = "") -> Comparison:
         """Keep the person's vote in place of an earlier one; `answered` are the lanes that have an answer.
 
-        Raises InvalidRequest for a lane without an answer, and where there are no two to choose between.
+        Lanes that had one at the earlier vote still count as answered, whatever became of their runs. Raises
+        InvalidRequest for a lane without an answer, and where there are no two to choose between.
         """
-        if len(answered) < FEWEST_LANES:
-            raise InvalidRequest("There are no two answers to choose between.", "Resume a lane that has none.")
-        if choice != TIE and choice not in answered:
-            raise InvalidRequest("That lane has no answer to vote for.", "Vote for one that has, or for a tie.")
         with self._database.write() as connection:
             kept = _found(connection, id_)
-            lanes = [lane.model_copy(update={"answered": at in answered}) for at, lane in enumerate(kept.lanes)]
-            values = {"vote": choice, "note": _plain(note).strip()[:LONGEST_NOTE], "voted_at": _now()}
+            known = {*answered, *kept.answered}
+            if len(known) < FEWEST_LANES:
+                raise InvalidRequest("There are no two answers to choose between.", "Resume a lane that has none.")
+            if choice != TIE and choice not in known:
+                raise InvalidRequest("That lane has no answer to vote for.", "Vote for one that has, or for a tie.")
+            lanes = [lane.model_copy(update={"answered": at in known}) for at, lane in enumerate(kept.lanes)]
+            values = {"vote": choice, "note": _note(note), "voted_at": _now()}
             connection.execute(_changing(id_).values(values | {"lanes": _written(lanes, kept.blind)}))
+        return self.get(id_)
+
+    def annotate(self, id_: str, note: str) -> Comparison:
+        """Keep why the person finds what they find; the vote stays as it is. Raises InvalidRequest."""
+        with self._database.write() as connection:
+            _found(connection, id_)
+            connection.execute(_changing(id_).values(note=_note(note)))
         return self.get(id_)
 
     def withdraw(self, id_: str) -> Comparison:
@@ -224,6 +238,10 @@ def _missing(id_: str) -> InvalidRequest:
 
 def _changing(id_: str) -> Any:
     return update(table).where(table.c.id == _plain(id_))
+
+
+def _note(text: str) -> str:
+    return _plain(text).strip()[:LONGEST_NOTE]
 
 
 def _plain(text: str) -> str:

@@ -30,7 +30,41 @@ from workbench.store.tables import runs as runs_table
 
 BATCH = 2**20  # characters of events that are packed together
 LARGEST = 2**31 - 1  # what a database's column for whole numbers holds
+LONG = ("question", "answer", "searched")  # of a run's row, packed while the others are read
 LOCK = 0x1A4E5  # PostgreSQL's advisory lock: of two imports of the same, one comes second and finds the other's
+
+
+@dataclass
+class Packed:
+    """JSON data in their order, packed small until they are needed; `size` is how many characters they were."""
+
+    size: int = 0
+    _count: int = 0
+    _packed: list[bytes] = field(default_factory=list)
+    _waiting: list[Any] = field(default_factory=list)
+    _length: int = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, value: Any, size: int) -> None:
+        """Take in one of about so many characters."""
+        self._waiting.append(value)
+        self._count, self.size, self._length = self._count + 1, self.size + size, self._length + size
+        if self._length > BATCH:
+            self.pack()
+
+    def pack(self) -> None:
+        """Pack what waits for more."""
+        if self._waiting:
+            self._packed.append(zlib.compress(json.dumps(self._waiting).encode(), 1))
+        self._waiting, self._length = [], 0
+
+    def batches(self) -> Iterator[list[Any]]:
+        """All of them, some at a time."""
+        self.pack()
+        for packed in self._packed:
+            yield json.loads(zlib.decompress(packed))
 
 
 @dataclass
@@ -42,29 +76,28 @@ class Arrival:
     verdict: Verdict = ""
     parent: str = ""
     row: dict[str, Any] = field(default_factory=dict)
-    _packed: list[bytes] = field(default_factory=list)
-    _waiting: list[tuple[int, str, float, str]] = field(default_factory=list)
-    _size: int = 0
+    log: Packed = field(default_factory=Packed)
+    _long: bytes = b""
     _inherited: int = 0
 
     def take(self, event: AnyEvent) -> None:
         """The next event of its log; the first is its RunStarted."""
         payload = to_json(event)
-        self._waiting.append((event.seq, event.kind, event.at, payload))
-        self._size += len(payload)
-        if self._size > BATCH:
-            self._pack()
+        self.log.add((event.seq, event.kind, event.at, payload), len(payload))
         if isinstance(event, RunStarted):
             self._begin(event)
         elif event.seq > self._inherited:  # what it took over from its parent cost it nothing
             self._count(event)
         self.row["seconds"] = self.row["seconds"] if isinstance(event, RunFinished) else event.at
 
+    def pack(self) -> None:
+        """Its log is whole: keep it and its row small."""
+        self.log.pack()
+        self._long = zlib.compress(json.dumps({name: self.row.pop(name) for name in LONG}).encode(), 1)
+
     def events(self) -> Iterator[list[dict[str, Any]]]:
         """The rows of its log, a batch at a time."""
-        self._pack()
-        for packed in self._packed:
-            batch = json.loads(zlib.decompress(packed))
+        for batch in self.log.batches():
             yield [{"run_id": self.id, "seq": s, "kind": k, "at": at, "payload": text} for s, k, at, text in batch]
 
     def settled(self, belongs: str) -> dict[str, Any]:
@@ -74,12 +107,8 @@ class Arrival:
         if any(not 0 <= value <= LARGEST for value in whole.values()) or not math.isfinite(self.row["seconds"]):
             raise BundleError(f"The totals of run {self.foreign_id} in the bundle are no numbers.")
         made = {"id": self.id, "foreign_id": self.foreign_id, "verdict": self.verdict, "parent": self.parent}
-        return {**self.row, **made, "status": status, "belongs": belongs, "owner": "", "touched": time.time()}
-
-    def _pack(self) -> None:
-        if self._waiting:
-            self._packed.append(zlib.compress(json.dumps(self._waiting).encode(), 1))
-        self._waiting, self._size = [], 0
+        texts = json.loads(zlib.decompress(self._long)) if self._long else {}
+        return {**self.row, **texts, **made, "status": status, "belongs": belongs, "owner": "", "touched": time.time()}
 
     def _begin(self, event: RunStarted) -> None:
         request = RunRequest.model_validate(event.request)
@@ -135,16 +164,18 @@ class Companion(Protocol):
 
 
 def take_in(database: Database, belongs: str, arrivals: Sequence[Arrival], companion: Companion | None = None) -> bool:
-    """Enter the runs and what comes with them; False, with nothing changed, when they have been before.
+    """Enter those of the runs that are not here, and what comes with them; False when there is nothing to enter.
 
-    Raises BundleError, StoreError.
+    Where something comes with them, it decides: with it here, nothing is entered. Raises BundleError, StoreError.
     """
     with database.write(durable=True) as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        if _known(connection, belongs) or (companion and companion.is_here(connection)):
+        here = _known(connection, belongs)
+        missing = [arrival for arrival in arrivals if arrival.foreign_id not in here]
+        if companion.is_here(connection) if companion else not missing:
             return False
-        for arrival in arrivals:
+        for arrival in missing:
             connection.execute(insert(runs_table), [arrival.settled(belongs)])
             for batch in arrival.events():
                 connection.execute(insert(events_table), batch)

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, count
 from typing import Any
@@ -15,6 +15,7 @@ from workbench.experiments.plan import Plan
 from workbench.experiments.reading import canonical
 from workbench.store.database import Database
 from workbench.store.experiments import cell_values
+from workbench.store.foreign import Packed
 from workbench.store.runs import plain
 from workbench.store.tables import cells, dataset_items, datasets, experiments
 
@@ -23,11 +24,12 @@ FOREIGN = "(imported)"
 MARK = "import:"  # before the key of a cell: what was answered elsewhere is never taken for an answer from here
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExperimentArrival:
     """An experiment on its way in. `id` is the one that it gets here, the same for the same bundle.
 
-    `lanes` are the requests of its lanes; `dataset` is the digest of its `items`, `set_name` what they are called.
+    `lanes` are the requests of its lanes; `dataset` is the digest of its items, `set_name` what they are called.
+    `items` and `cells` are packed as the rows that they become.
     """
 
     id: str
@@ -36,8 +38,20 @@ class ExperimentArrival:
     lanes: Sequence[Mapping[str, Any]]
     dataset: str
     set_name: str
-    items: Sequence[Item]
-    cells: Sequence[Cell]
+    items: Packed = field(default_factory=Packed)
+    cells: Packed = field(default_factory=Packed)
+    _has_ended: bool = True
+
+    def take_item(self, item: Item) -> None:
+        """The next item of its data set."""
+        text = canonical(item)
+        self.items.add((len(self.items), text), len(text))
+
+    def take_cell(self, cell: Cell) -> None:
+        """Another of its cells."""
+        self._has_ended = self._has_ended and cell.status in ("done", "error")
+        values = cell_values(cell) | {"experiment": self.id, "key": f"{MARK}{plain(cell.key)}"[:64]}
+        self.cells.add(values, sum(len(value) for value in values.values() if isinstance(value, str)))
 
     def is_here(self, connection: Connection) -> bool:
         """Whether it has been imported before."""
@@ -48,16 +62,12 @@ class ExperimentArrival:
         # Marked, so that a file of the same name that is run here does not take its cells away.
         name = _free(f"{self.plan.name} {FOREIGN}", lambda wanted: _taken(connection, experiments.c.name, wanted))
         plan = self.plan.model_copy(update={"name": name, "dataset": self._kept_items(connection)})
-        ended = all(cell.status in ("done", "error") for cell in self.cells)
-        row = {"id": self.id, "name": name, "created_at": self.created_at, "status": "done" if ended else "stopped"}
+        status = "done" if self._has_ended else "stopped"
+        row = {"id": self.id, "name": name, "created_at": self.created_at, "status": status}
         row |= {"reason": "", "plan": plan.model_dump_json(), "lanes": json.dumps(self.lanes), "dataset": self.dataset}
         connection.execute(insert(experiments), [row | {"owner": "", "touched": time.time()}])
-        if self.cells:
-            connection.execute(insert(cells), [self._cell(cell) for cell in self.cells])
-
-    def _cell(self, cell: Cell) -> dict[str, Any]:
-        values = cell_values(cell)
-        return values | {"experiment": self.id, "key": f"{MARK}{plain(cell.key)}"[:64]}
+        for batch in self.cells.batches():
+            connection.execute(insert(cells), batch)
 
     def _kept_items(self, connection: Connection) -> str:
         """The name here of the data set, which is entered when it is not kept yet."""
@@ -68,11 +78,8 @@ class ExperimentArrival:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         kept = {"digest": self.dataset, "name": name, "source": "imported", "items": len(self.items), "created_at": now}
         connection.execute(insert(datasets), [kept])
-        rows = [
-            {"digest": self.dataset, "number": number, "payload": canonical(item)}
-            for number, item in enumerate(self.items)
-        ]
-        if rows:
+        for batch in self.items.batches():
+            rows = [{"digest": self.dataset, "number": number, "payload": text} for number, text in batch]
             connection.execute(insert(dataset_items), rows)
         return name
 

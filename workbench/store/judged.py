@@ -1,13 +1,14 @@
 """The runs that somebody or something has judged: the person's verdicts, the scores of experiments, the votes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import select
 
 from workbench.store.comparisons import TIE, Comparison, ComparisonStore
 from workbench.store.database import Database
+from workbench.store.foreign_experiment import MARK
 from workbench.store.tables import cells, experiments, runs
 
 Source = Literal["verdict", "score", "vote"]
@@ -16,20 +17,32 @@ PAGE = 500
 
 @dataclass(frozen=True)
 class Judgement:
-    """How good a run is: from 0 to 1, by whom. Runs of one `group` were judged by the same measure."""
+    """How good a run is: from 0 to 1, by whom. Runs of one `group` were judged by the same measure.
+
+    It is `imported` where the run, or the experiment that scored it, comes from elsewhere.
+    """
 
     run_id: str
     source: Source
     group: str
     value: float
+    imported: bool = False
 
 
 def judgements(database: Database, source: Source, experiment: str = "") -> Iterator[Judgement]:
-    """All of one source, the oldest first; of scores those of one experiment, if its id is given.
+    """All of one source, the oldest first; with an experiment's id only those of its runs, and its scores alone.
 
     A vote is 1 for the lane that won and 0 for the others that had an answer; ties and verdicts that were taken back
     are none.
     """
+    imported = _imported(database)
+    made_for = _runs(database, experiment) if experiment else None
+    for one in _all(database, source, experiment):
+        if made_for is None or one.run_id in made_for:
+            yield replace(one, imported=True) if one.run_id in imported else one
+
+
+def _all(database: Database, source: Source, experiment: str) -> Iterator[Judgement]:
     match source:
         case "verdict":
             return _verdicts(database)
@@ -37,6 +50,18 @@ def judgements(database: Database, source: Source, experiment: str = "") -> Iter
             return _scores(database, experiment)
         case "vote":
             return _votes(database)
+
+
+def _imported(database: Database) -> set[str]:
+    """The runs that were made elsewhere."""
+    with database.read() as connection:
+        return set(connection.scalars(select(runs.c.id).where(runs.c.foreign_id != "")))
+
+
+def _runs(database: Database, experiment: str) -> set[str]:
+    """The runs that answered an experiment's cells."""
+    with database.read() as connection:
+        return set(connection.scalars(select(cells.c.run_id).where(cells.c.experiment == experiment)))
 
 
 def _verdicts(database: Database) -> Iterator[Judgement]:
@@ -48,7 +73,7 @@ def _verdicts(database: Database) -> Iterator[Judgement]:
 
 def _scores(database: Database, experiment: str) -> Iterator[Judgement]:
     columns = cells.c
-    wanted = select(columns.run_id, columns.experiment, columns.score).where(
+    wanted = select(columns.run_id, columns.experiment, columns.score, columns.key).where(
         columns.status == "done", columns.score.is_not(None)
     )
     if experiment:
@@ -57,7 +82,8 @@ def _scores(database: Database, experiment: str) -> Iterator[Judgement]:
     order = (experiments.c.created_at, columns.experiment, columns.item, columns.lane, columns.seed)
     with database.read() as connection:
         rows = connection.execute(wanted.order_by(*order)).all()
-    yield from (Judgement(row.run_id, "score", row.experiment, row.score) for row in rows)
+    for row in rows:
+        yield Judgement(row.run_id, "score", row.experiment, row.score, imported=row.key.startswith(MARK))
 
 
 def _votes(database: Database) -> Iterator[Judgement]:

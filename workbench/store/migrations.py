@@ -93,11 +93,13 @@ CREATE TABLE cells (
     item INTEGER NOT NULL, seed INTEGER NOT NULL, key VARCHAR(64) NOT NULL, run_id VARCHAR(64) NOT NULL,
     status VARCHAR(16) NOT NULL, score FLOAT, answer TEXT NOT NULL, said TEXT NOT NULL,
     error_code VARCHAR(64) NOT NULL, error TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
-    completion_tokens INTEGER NOT NULL, calls INTEGER NOT NULL, seconds FLOAT NOT NULL, confidence FLOAT,
+    completion_tokens INTEGER NOT NULL, calls INTEGER NOT NULL, seconds FLOAT NOT NULL,
+    judging_tokens INTEGER NOT NULL, judging_calls INTEGER NOT NULL, confidence FLOAT,
     feedback VARCHAR(16) NOT NULL, rounds TEXT NOT NULL, samples TEXT NOT NULL,
     PRIMARY KEY (experiment, lane, item, seed));
 CREATE INDEX cells_by_key ON cells (key, status);
 CREATE INDEX cells_by_run ON cells (run_id);
+CREATE TABLE answered (key VARCHAR(64) NOT NULL, run_id VARCHAR(64) NOT NULL, PRIMARY KEY (key, run_id));
 CREATE TABLE comparisons (
     id VARCHAR(64) NOT NULL PRIMARY KEY, created_at VARCHAR(40) NOT NULL, question TEXT NOT NULL, lanes TEXT NOT NULL,
     vote INTEGER, note TEXT NOT NULL, voted_at VARCHAR(40) NOT NULL);

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from workbench import moments
 from workbench.errors import PromptError
 from workbench.prompts import LONGEST_NAME
 from workbench.request import Example
@@ -40,7 +40,7 @@ class Entry(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: int
+    format: int = Field(ge=1, le=FORMAT)
     prompts: tuple[Entry, ...] = Field(min_length=1)
 
 
@@ -61,9 +61,8 @@ def read(text: str) -> list[tuple[int, Entry]]:
         entries = _File.model_validate(data).prompts
     except ValidationError as error:
         raise _refused(error, data, lines) from None
-    for number, entry in enumerate(entries):
-        _check_moment(entry, lines["prompts", number])
-    return [(lines["prompts", number], entry) for number, entry in enumerate(entries)]
+    places = [lines["prompts", number] for number in range(len(entries))]
+    return [(line, _timed(entry, line)) for line, entry in zip(places, entries, strict=True)]
 
 
 def at(entry: Entry, line: int) -> str:
@@ -145,13 +144,15 @@ def _role(data: Any, place: Place) -> str:
     return "".join(f"{name[:64]}, " for name in names if isinstance(name, str))
 
 
-def _check_moment(entry: Entry, line: int) -> None:
+def _timed(entry: Entry, line: int) -> Entry:
+    """The entry with its moment in UTC. Raises PromptError for what is none."""
+    if not entry.created_at:
+        return entry
     try:
-        aware = not entry.created_at or datetime.fromisoformat(entry.created_at).tzinfo is not None
+        return entry.model_copy(update={"created_at": moments.in_utc(entry.created_at)})
     except ValueError:
-        aware = False
-    if not aware:
-        raise PromptError(f"{at(entry, line)}: created_at is no moment.", "Remove it, or write it as in an export.")
+        hint = "Remove it, or write it as in an export."
+        raise PromptError(f"{at(entry, line)}: created_at is no moment.", hint) from None
 
 
 class _Dumper(yaml.SafeDumper):

@@ -126,7 +126,10 @@ class PromptStore:
         return {row.role: _version(row) for row in rows if row.role in roles}
 
     def filled(self, request: RunRequest) -> RunRequest:
-        """The request with the default version of each role for which it names no words of its own."""
+        """The request with the default version of each role for which it names no words of its own.
+
+        Raises PromptError that says how to choose another default, where one fits its role no more.
+        """
         named = {*request.prompts, *request.examples}
         found = {role: one for role, one in self.defaults(request.machine).items() if role not in named}
         if not found:
@@ -142,12 +145,17 @@ class PromptStore:
         A ref is what `find` takes, or `file:PATH`: a template in a UTF-8 file, seen from `base`. Roles that are not
         named get their default versions, so that the request says all that decides the answer. Raises PromptError.
         """
+        words, examples = self.named(machine, refs, base)
+        rest = {role: one for role, one in self.defaults(machine).items() if role not in refs}
+        other_words, other_examples = _words(rest)
+        return {**words, **other_words}, {**examples, **other_examples}
+
+    def named(self, machine: str, refs: Refs, base: Path | None = None) -> Chosen:
+        """As `resolve`, of the roles that are named alone."""
         for role in refs:
             prompts.built_in(machine, role)
         files = {role: ref for role, ref in refs.items() if ref.startswith(FILE)}
-        named = {role: self.find(machine, role, ref) for role, ref in refs.items() if role not in files}
-        rest = {role: one for role, one in self.defaults(machine).items() if role not in refs}
-        words, examples = _words({**named, **rest})
+        words, examples = _words({role: self.find(machine, role, refs[role]) for role in refs if role not in files})
         read = {role: _template(machine, role, ref.removeprefix(FILE).strip(), base) for role, ref in files.items()}
         return {**words, **read}, examples
 
@@ -340,10 +348,29 @@ def _of_entry(line: int, entry: prompt_file.Entry) -> PromptVersion:
 
 
 def _words(versions: Mapping[str, PromptVersion]) -> Chosen:
-    """Versions as what a request says, whole: a later app may have another built-in prompt."""
+    """Versions as what a request says, whole: a later app may have another built-in prompt.
+
+    Raises PromptError for one that fits its role no more, since the later app fills other variables.
+    """
+    for one in versions.values():
+        _check_fit(one)
     shown = [role for role, one in versions.items() if prompts.shows_examples(one.machine, role)]
     templates = {role: one.template for role, one in versions.items()}
     return templates, {role: versions[role].examples for role in shown}
+
+
+def _check_fit(version: PromptVersion) -> None:
+    built_in = prompts.built_in(version.machine, version.role)
+    prompt = Prompt(template=version.template, variables=built_in.variables)
+    which = f"{version.title}, the default" if version.is_default else version.title
+    try:
+        prompts.check(prompt, f"{version.role} of {version.machine}, {which}", built_in.template)
+    except PromptError as error:
+        if not version.is_default:
+            raise
+        way = f"python -m workbench prompts default {version.machine} {version.role} {BUILT_IN}"
+        hint = f"{error.hint} Save it so, or make another version the default: under Prompts, or with {way}."
+        raise PromptError(error.message, hint) from None
 
 
 def _template(machine: str, role: str, name: str, base: Path | None) -> str:

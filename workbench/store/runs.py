@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from workbench.errors import InvalidRequest, RunNotFound, StoreError
@@ -79,6 +79,15 @@ class RunRow:
 
 _SHOWN = [runs_table.c[field.name] for field in fields(RunRow)]
 
+# What every batch of events does, made once: SQLAlchemy takes longer to put it together than SQLite to do it.
+_ADDED = ("calls", "tool_calls", "prompt_tokens", "completion_tokens", "cached_tokens")
+_ITS = runs_table.c.id == bindparam("of")
+_BEFORE = select(runs_table.c.question, runs_table.c.status, runs_table.c.owner).where(_ITS).with_for_update()
+_RUN, _EVENTS = insert(runs_table), insert(events_table)
+_GROWN: dict[str, Any] = {name: runs_table.c[name] + bindparam(f"more_{name}", type_=Integer) for name in _ADDED}
+_STAMP: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("touched", "seconds")}
+_GROWS = update(runs_table).where(_ITS).values({**_GROWN, **_STAMP})
+
 
 class RunStore:
     """The runs and their events in one database; safe for many threads and several processes.
@@ -108,13 +117,13 @@ class RunStore:
             "id": run_id,
             "created_at": created_at,
             "status": "running",
-            "machine": _plain(request.machine),
-            "machine_title": _plain(machine_title)[:200],
-            "backend": _plain(request.backend),
-            "model": _plain(request.model),
-            "question": _plain(request.question)[:KEPT],
+            "machine": plain(request.machine),
+            "machine_title": plain(machine_title)[:200],
+            "backend": plain(request.backend),
+            "model": plain(request.model),
+            "question": plain(request.question)[:KEPT],
             "answer": "",
-            "searched": _folded(request.question, ""),
+            "searched": searchable(request.question, ""),
             "seconds": 0.0,
             "error_code": "",
             "owner": self._owner,
@@ -125,7 +134,7 @@ class RunStore:
         }
         with self.database.write() as connection:
             try:
-                connection.execute(insert(runs_table).values(row))
+                connection.execute(_RUN, row)
             except IntegrityError:
                 raise StoreError(f"There is a run with the id {run_id} already.", "Start the run again.") from None
 
@@ -158,7 +167,7 @@ class RunStore:
         """
         columns = events_table.c
         wanted = select(columns.seq, columns.kind, columns.payload).order_by(columns.seq)
-        wanted = wanted.where(columns.run_id == _plain(run_id), columns.seq > after)
+        wanted = wanted.where(columns.run_id == plain(run_id), columns.seq > after)
         if before is not None:
             wanted = wanted.where(columns.seq < before)
         if kinds:
@@ -169,7 +178,7 @@ class RunStore:
 
     def run(self, run_id: str) -> RunRow:
         """The run of that id, or the only one whose id begins so (4 characters or more). Raises RunNotFound."""
-        run_id = _plain(run_id)
+        run_id = plain(run_id)
         with self.database.read() as connection:
             found = connection.execute(select(*_SHOWN).where(runs_table.c.id == run_id)).all()
             if not found and SHORTEST_PREFIX <= len(run_id) <= LONGEST_ID:
@@ -189,19 +198,29 @@ class RunStore:
         limit: int = 50,
         offset: int = 0,
         belongs: str | None = None,
+        experiments: bool = True,
     ) -> list[RunRow]:
         """Runs, newest first. `search` is looked for in question and answer, in upper or lower case alike.
 
-        `belongs` is what they were made for: nothing if empty, None for all.
+        `belongs` is what they were made for: nothing if empty, None for all; without `experiments` those made for one
+        are left out.
         """
-        wanted = _filtered(select(*_SHOWN), search, status, machine, belongs)
+        wanted = _filtered(select(*_SHOWN), search, status, machine, belongs, experiments)
         ordered = wanted.order_by(runs_table.c.created_at.desc(), runs_table.c.id.desc())
         with self.database.read() as connection:
             return [_row(row) for row in connection.execute(ordered.limit(limit).offset(offset))]
 
-    def count(self, search: str = "", status: str = "", machine: str = "", belongs: str | None = None) -> int:
+    def count(
+        self,
+        search: str = "",
+        status: str = "",
+        machine: str = "",
+        belongs: str | None = None,
+        experiments: bool = True,
+    ) -> int:
         """How many runs `runs` would list without a limit."""
-        wanted = _filtered(select(func.count()).select_from(runs_table), search, status, machine, belongs)
+        counted = select(func.count()).select_from(runs_table)
+        wanted = _filtered(counted, search, status, machine, belongs, experiments)
         with self.database.read() as connection:
             return connection.scalar(wanted) or 0
 
@@ -210,7 +229,7 @@ class RunStore:
 
         A deleted run ends the chain: what came from it has no other root.
         """
-        run_id, columns = _plain(run_id), runs_table.c
+        run_id, columns = plain(run_id), runs_table.c
         above = select(columns.id, columns.parent).where(columns.id == run_id).cte("above", recursive=True)
         above = above.union(select(columns.id, columns.parent).join(above, columns.id == above.c.parent))
         with self.database.read() as connection:
@@ -229,7 +248,7 @@ class RunStore:
         `seen` is the last sequence number that the taker knows of. Raises RunNotFound, and InvalidRequest when the run
         is running or answered, or has gone on since then.
         """
-        run_id, columns = _plain(run_id), (runs_table.c.status, runs_table.c.owner, runs_table.c.touched)
+        run_id, columns = plain(run_id), (runs_table.c.status, runs_table.c.owner, runs_table.c.touched)
         with self.database.write() as connection:
             row = connection.execute(select(*columns).where(runs_table.c.id == run_id).with_for_update()).first()
             if row is None:
@@ -247,7 +266,7 @@ class RunStore:
     def judge(self, run_id: str, verdict: Verdict) -> None:
         """Keep what the person thinks of a run. Raises RunNotFound."""
         with self.database.write() as connection:
-            chosen = update(runs_table).where(runs_table.c.id == _plain(run_id))
+            chosen = update(runs_table).where(runs_table.c.id == plain(run_id))
             if not connection.execute(chosen.values(verdict=verdict)).rowcount:
                 raise RunNotFound(f"There is no run {run_id}.")
 
@@ -260,7 +279,7 @@ class RunStore:
 
     def delete(self, run_id: str) -> None:
         """Delete a run with its events. Raises RunNotFound, and InvalidRequest while it is running."""
-        run_id, columns = _plain(run_id), (runs_table.c.status, runs_table.c.owner, runs_table.c.touched)
+        run_id, columns = plain(run_id), (runs_table.c.status, runs_table.c.owner, runs_table.c.touched)
         with self.database.write() as connection:
             row = connection.execute(select(*columns).where(runs_table.c.id == run_id)).first()
             if row is None:
@@ -293,8 +312,7 @@ class RunStore:
         self.database.close()
 
     def _append(self, connection: Connection, run_id: str, batch: list[AnyEvent]) -> None:
-        columns = (runs_table.c.question, runs_table.c.status, runs_table.c.owner)
-        run = connection.execute(select(*columns).where(runs_table.c.id == run_id).with_for_update()).first()
+        run = connection.execute(_BEFORE, {"of": run_id}).first()
         if run is None:
             raise RunNotFound(f"There is no run {run_id}.")
         if run.status == "running" and run.owner != self._owner:
@@ -304,13 +322,15 @@ class RunStore:
             for event in batch
         ]
         try:
-            connection.execute(insert(events_table), rows)
+            connection.execute(_EVENTS, rows)
         except IntegrityError:
             numbers = f"{batch[0].seq} to {batch[-1].seq}"
             raise StoreError(f"Events {numbers} of run {run_id} are on the log already, in whole or in part.") from None
         own = _own(batch)
-        values = {"touched": time.time(), "seconds": batch[-1].at, **_progress(own), **self._turns(own, run.question)}
-        connection.execute(update(runs_table).where(runs_table.c.id == run_id).values(values))
+        values = {"of": run_id, "new_touched": time.time(), "new_seconds": batch[-1].at, **_progress(own)}
+        connection.execute(_GROWS, values)
+        if turns := self._turns(own, run.question):
+            connection.execute(update(runs_table).where(runs_table.c.id == run_id).values(turns))
 
     def _turns(self, batch: Iterable[AnyEvent], question: str) -> dict[str, Any]:
         """What the run's end or pause, or its going on after one, changes in its row."""
@@ -322,7 +342,7 @@ class RunStore:
                 case Paused():
                     values |= {"status": "paused", "owner": ""}
                 case RunFinished():
-                    values |= _end(event, question)
+                    values |= end_values(event, question)
         return values
 
 
@@ -332,39 +352,44 @@ def _own(batch: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
     return [event for event in batch if event.seq > inherited] if inherited else batch
 
 
-def _progress(batch: Sequence[AnyEvent]) -> dict[str, Any]:
+def _progress(batch: Sequence[AnyEvent]) -> dict[str, int]:
     """What a batch adds to the run's totals."""
-    columns, answers = runs_table.c, [event for event in batch if isinstance(event, ModelAnswered)]
+    answers = [event for event in batch if isinstance(event, ModelAnswered)]
     asked = [event for event in batch if isinstance(event, ModelCalled | ToolCalled) and not event.by_person]
     return {
-        "calls": columns.calls + sum(isinstance(event, ModelCalled) for event in asked),
-        "tool_calls": columns.tool_calls + sum(isinstance(event, ToolCalled) for event in asked),
-        "prompt_tokens": columns.prompt_tokens + sum(answer.prompt_tokens or 0 for answer in answers),
-        "completion_tokens": columns.completion_tokens + sum(answer.completion_tokens or 0 for answer in answers),
-        "cached_tokens": columns.cached_tokens + sum(answer.cached_tokens or 0 for answer in answers),
+        "more_calls": sum(isinstance(event, ModelCalled) for event in asked),
+        "more_tool_calls": sum(isinstance(event, ToolCalled) for event in asked),
+        "more_prompt_tokens": sum(answer.prompt_tokens or 0 for answer in answers),
+        "more_completion_tokens": sum(answer.completion_tokens or 0 for answer in answers),
+        "more_cached_tokens": sum(answer.cached_tokens or 0 for answer in answers),
     }
 
 
-def _end(event: RunFinished, question: str) -> dict[str, Any]:
+def end_values(event: RunFinished, question: str) -> dict[str, Any]:
+    """What a run's end says in its row."""
     return {
         **event.totals.model_dump(),
         "seconds": event.totals.seconds or event.at,
         "status": event.status,
-        "answer": _plain(event.answer)[:KEPT],
-        "searched": _folded(question, event.answer),
+        "answer": plain(event.answer)[:KEPT],
+        "searched": searchable(question, event.answer),
         "error_code": event.error.code if event.error else "",
     }
 
 
-def _filtered(wanted: Select[Any], search: str, status: str, machine: str, belongs: str | None) -> Select[Any]:
+def _filtered(
+    wanted: Select[Any], search: str, status: str, machine: str, belongs: str | None, experiments: bool
+) -> Select[Any]:
+    if not experiments:
+        wanted = wanted.where(runs_table.c.belongs.not_like("experiment:%"))
     if belongs is not None:
-        wanted = wanted.where(runs_table.c.belongs == _plain(belongs))
+        wanted = wanted.where(runs_table.c.belongs == plain(belongs))
     if search.strip():
         needle = _fold(search.strip()[:LONGEST_SEARCH])
         wanted = wanted.where(runs_table.c.searched.contains(needle, autoescape=True))
     if status:
-        wanted = wanted.where(runs_table.c.status == _plain(status))
-    return wanted.where(runs_table.c.machine == _plain(machine)) if machine else wanted
+        wanted = wanted.where(runs_table.c.status == plain(status))
+    return wanted.where(runs_table.c.machine == plain(machine)) if machine else wanted
 
 
 def _row(row: Row[Any]) -> RunRow:
@@ -381,14 +406,15 @@ def _decoded(run_id: str, seq: int, kind: str, payload: str, prompts: bool) -> A
         ) from error
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text without what a database cannot hold: NUL (PostgreSQL) and halves of surrogate pairs."""
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", _plain(text)).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", plain(text)).casefold())
 
 
-def _folded(question: str, answer: str) -> str:
+def searchable(question: str, answer: str) -> str:
+    """What is looked for in a run's row."""
     return f"{_fold(question[:KEPT])}{BETWEEN}{_fold(answer[:KEPT])}"

@@ -126,12 +126,21 @@ cells = Table(
     Column("completion_tokens", Integer, nullable=False),
     Column("calls", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
+    Column("judging_tokens", Integer, nullable=False),  # of the scorer's model, apart from the run's own
+    Column("judging_calls", Integer, nullable=False),
     Column("confidence", Float),  # mean token probability of the answer's call
     Column("feedback", String(16), nullable=False),
     Column("rounds", Text, nullable=False),  # JSON: of each round its answer's score and tokens so far
     Column("samples", Text, nullable=False),  # JSON: of each drawn answer its text, score and tokens
     Index("cells_by_key", "key", "status"),
     Index("cells_by_run", "run_id"),
+)
+
+answered = Table(
+    "answered",
+    metadata,
+    Column("key", String(64), primary_key=True),  # of a cell
+    Column("run_id", String(64), primary_key=True),
 )
 
 comparisons = Table(

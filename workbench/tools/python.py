@@ -2,12 +2,9 @@
 
 import ast
 import asyncio
-import os
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,8 +12,9 @@ from pydantic_monty import Frame
 
 from workbench.errors import ToolError
 from workbench.settings import Settings
+from workbench.tools import sandbox
 from workbench.tools.base import Tool
-from workbench.tools.sandbox import Limits, Outcome, Sandbox
+from workbench.tools.sandbox import Limits, Outcome
 
 MAX_CODE = 20_000
 MAX_SHOWN = 4_000
@@ -66,13 +64,7 @@ class PythonTool:
         """What the program printed, and the value of its last expression. Raises ToolError with a short traceback."""
         assert isinstance(arguments, Arguments)
         code, program = await asyncio.to_thread(_prepared, arguments.code)
-        sandbox = Sandbox(program, self._limits)
-        try:
-            outcome = await asyncio.get_running_loop().run_in_executor(_threads(), sandbox.run)
-        except asyncio.CancelledError:
-            sandbox.stop()
-            raise
-        return _observation(outcome, code)
+        return _observation(await sandbox.run(program, self._limits), code)
 
 
 def create(settings: Settings) -> Tool:
@@ -86,7 +78,7 @@ def clean(text: str) -> str:
         raise ToolError(f"The program is longer than {MAX_CODE:,} characters. Write a shorter one.")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     code = _dedented(text)
-    if "```" in text and _parsed(code) is None:
+    if "```" in text and parsed(code) is None:
         code = _dedented("\n".join(_fenced(text)))
     if not code.strip():
         raise ToolError("There is no program. Write one that prints its result: print(2 + 2).")
@@ -110,18 +102,12 @@ def _fenced(text: str) -> Iterator[str]:
             yield line
 
 
-def _parsed(code: str) -> ast.Module | None:
+def parsed(code: str) -> ast.Module | None:
     """The syntax tree; None when this Python cannot read it. Escapes are hidden: unknown ones make the parser warn."""
     try:
         return ast.parse(_ESCAPE.sub("__", code))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """The threads that wait for sandboxes, shared by all runs, so that there are never more processes than this."""
-    return ThreadPoolExecutor(max_workers=max(4, os.cpu_count() or 1), thread_name_prefix="sandbox")
 
 
 def _prepared(text: str) -> tuple[str, str]:
@@ -131,7 +117,7 @@ def _prepared(text: str) -> tuple[str, str]:
 
 def _ending_in_its_value(code: str) -> str:
     """The program with its last expression turned into text inside the sandbox, where its size and `repr` are safe."""
-    tree = _parsed(code)
+    tree = parsed(code)
     last = tree.body[-1] if tree and tree.body else None
     if assigned := _assigned(last):
         return _ending_in_its_value(f"{code}\n{assigned}")
@@ -165,7 +151,7 @@ def _observation(outcome: Outcome, code: str) -> str:
 
 def _silent(code: str) -> str:
     """What a program that printed nothing should do: one that only defines something may be the answer itself."""
-    tree = _parsed(code)
+    tree = parsed(code)
     last = tree.body[-1] if tree and tree.body else None
     if isinstance(last, ast.FunctionDef):
         return f"{last.name} is defined, without errors. Call it and print, or give the code as your answer."

@@ -4,12 +4,15 @@ The library's asynchronous pool is not used: its threads can reach for the inter
 aborts the program at its exit. A thread that blocks, and a worker that is killed by its id, have no such race.
 """
 
+import asyncio
 import os
 import signal
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Literal
 
 from pydantic_monty import Frame, Monty, MontyCrashedError, MontyError, MontyRuntimeError, MontySyntaxError
@@ -36,6 +39,22 @@ class Outcome:
     value: str | None = None
     failure: str = ""
     frames: Sequence[Frame] = ()
+
+
+async def run(program: str, limits: Limits) -> Outcome:
+    """Run a program in a sandbox of its own; cancelled, it ends the program. Raises ToolError as Sandbox.run does."""
+    sandbox = Sandbox(program, limits)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_threads(), sandbox.run)
+    except asyncio.CancelledError:
+        sandbox.stop()
+        raise
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """The threads that wait for sandboxes, shared by all runs, so that there are never more processes than this."""
+    return ThreadPoolExecutor(max_workers=max(4, os.cpu_count() or 1), thread_name_prefix="sandbox")
 
 
 class Sandbox:

@@ -13,14 +13,20 @@ from workbench.ui.outcome import Entrant
 
 def draw(comparison: Comparison, entrants: Sequence[Entrant]) -> None:
     """Which answer is best: a button each, a note, and what was chosen; then the standing."""
-    answered = [number for number, one in enumerate(entrants) if one.answer]
+    answered = choices(comparison, entrants)
     with st.container(key="ballot"):
-        st.html(f'<div class="wb-notice"><h3>Which answer is best?</h3>{_said_html(comparison, entrants)}</div>')
-        if len(answered) >= FEWEST_LANES:
+        st.html(f'<div class="wb-notice"><h3>Which answer is best?</h3>{said_html(comparison, entrants)}</div>')
+        if answered or comparison.vote is not None:
             _draw_buttons(comparison, entrants, answered)
-            _draw_note(comparison, answered)
+            _draw_note(comparison)
         if not comparison.hidden and (standings := standing_html(entrants)):
             st.html(standings)
+
+
+def choices(comparison: Comparison, entrants: Sequence[Entrant]) -> list[int]:
+    """The lanes that can be voted for: they have an answer, or had one at the vote; none where there are no two."""
+    found = sorted({*comparison.answered, *(number for number, one in enumerate(entrants) if one.answer)})
+    return found if len(found) >= FEWEST_LANES else []
 
 
 def standing_html(entrants: Sequence[Entrant]) -> str:
@@ -66,29 +72,43 @@ def vote(name: str, choice: int, answered: Sequence[int]) -> None:
     session.attempt(store().vote, name, choice, answered, session.recall(_note_key(name)) or "")
 
 
-def annotate(name: str, choice: int | None, answered: Sequence[int]) -> None:
-    """Keep the note to a vote that was cast."""
-    if choice is not None:
-        vote(name, choice, answered)
+def annotate(name: str) -> None:
+    """Keep the note that stands there."""
+    session.attempt(store().annotate, name, session.recall(_note_key(name)) or "")
 
 
-def _said_html(comparison: Comparison, entrants: Sequence[Entrant]) -> str:
-    """What was chosen, or what there is to choose."""
-    without = [one.letter for one in entrants if not one.answer]
-    them = "it" if len(without) == 1 else "them"
-    said = [f"{_listed(without)} came to no answer, which is no vote against {them}."] if without else []
+def said_html(comparison: Comparison, entrants: Sequence[Entrant]) -> str:
+    """What was chosen, or what there is to choose; of lanes without an answer, why that is."""
+    said = []
     if comparison.vote is not None:
         name = "" if comparison.vote == TIE else entrants[comparison.vote].letter
-        said.insert(0, f"You found {name} best." if name else "You found them equally good.")
-    elif len(entrants) - len(without) < FEWEST_LANES:
+        said.append(f"You found {name} best." if name else "You found them equally good.")
+    said += _lacking(comparison, entrants)
+    if comparison.vote is None and not choices(comparison, entrants):
         said.append("There are no two answers to choose between.")
     return f'<p class="wb-hint">{escape(" ".join(said))}</p>' if said else ""
 
 
+def _lacking(comparison: Comparison, entrants: Sequence[Entrant]) -> list[str]:
+    """Which lanes came to no answer, whose run is gone, and which have come to one since the vote."""
+    voted, at_vote = comparison.vote is not None, comparison.answered
+    rest = [one for number, one in enumerate(entrants) if number not in at_vote and not one.answer]
+    without = [one.letter for one in rest if one.view.started is not None]
+    gone = [one.letter for one in rest if one.view.started is None]
+    since = [one.letter for number, one in enumerate(entrants) if voted and number not in at_vote and one.answer]
+    them, runs = "it" if len(without) == 1 else "them", "run of" if len(gone) == 1 else "runs of"
+    have = "has" if len(gone) == 1 else "have"
+    return [
+        *([f"{_listed(without)} came to no answer, which is no vote against {them}."] if without else []),
+        *([f"The {runs} {_listed(gone)} {have} been deleted."] if gone else []),
+        *([f"{_listed(since)} had no answer yet when you voted: vote again to count it."] if since else []),
+    ]
+
+
 def _draw_buttons(comparison: Comparison, entrants: Sequence[Entrant], answered: list[int]) -> None:
-    choices = [(number, f"{entrants[number].letter} is best") for number in answered]
+    best = [(number, f"{entrants[number].letter} is best") for number in answered]
     with st.container(key="votes", horizontal=True, gap="small"):
-        for number, words in [*choices, (TIE, "Tie")]:
+        for number, words in [*best, (TIE, "Tie")] if best else []:
             st.button(
                 words,
                 key=f"vote-{'tie' if number == TIE else entrants[number].letter.lower()}",
@@ -106,7 +126,7 @@ def _draw_way_back(words: str, key: str, action: object, name: str) -> None:
     st.button(words, key=key, type="tertiary", on_click=session.attempt, args=(action, name))
 
 
-def _draw_note(comparison: Comparison, answered: list[int]) -> None:
+def _draw_note(comparison: Comparison) -> None:
     session.remember(_note_key(comparison.id), comparison.note)
     st.text_input(
         "Why",
@@ -114,7 +134,7 @@ def _draw_note(comparison: Comparison, answered: list[int]) -> None:
         placeholder="Why, in a word (kept with the vote)",
         label_visibility="collapsed",
         on_change=annotate,
-        args=(comparison.id, comparison.vote, answered),
+        args=(comparison.id,),
         persist_state="session",
     )
 

@@ -42,6 +42,7 @@ FEEDBACK = {
     "none": "checked by nobody",
 }
 BY_PERSON = "by you"
+COUNTED = ("candidate", "round", "sample", "sampled", "vote", "votes")  # what a card tells statistics, see Bench.card
 CUT = {
     "length": "Cut at the token limit. Raise it under Model settings.",
     "content_filter": "Cut by the backend's content filter.",
@@ -58,19 +59,31 @@ def entry_html(
     """
     entry = view.entries[index]
     age = view.last_at if now is None else now
+    head = head_html(view, index, age)
     match entry:
         case CallView():
-            head, body = _call_head(view, index, entry, age), _call_body(view, index, entry, fold, show, age)
+            body = _call_body(view, index, entry, fold, show, age)
         case ToolView():
-            head, body = _tool_head(view, entry), _tool_body(entry)
+            body = _tool_body(entry)
         case NoteView():
-            head, body = _note_head(view, index, entry), _note_body(view, index, entry, fold, show)
-    live, inherited = _live(view, entry) or next_try(view, index, age) is not None, view.is_inherited(entry)
+            body = _note_body(view, index, entry, fold, show)
+    live, inherited = is_live(view, entry) or next_try(view, index, age) is not None, view.is_inherited(entry)
     marks = [*(["wb-live"] if live else []), *(["wb-inherited"] if inherited else [])]
     classes = " ".join(["wb-card", _colour(view, entry), *marks])
     busy = ' aria-busy="true"' if live else ""
     line = origins.fork_line(view, index) if inherited else ""
     return f'<article class="{classes}" id="entry-{index}" tabindex="-1"{busy}>{head}{body}{line}</article>'
+
+
+def head_html(view: RunView, index: int, now: float | None = None) -> str:
+    """The head of a card alone: role, title, and in small what the step took or what it is doing."""
+    match entry := view.entries[index]:
+        case CallView():
+            return _call_head(view, index, entry, view.last_at if now is None else now)
+        case ToolView():
+            return _tool_head(view, entry)
+        case NoteView():
+            return _note_head(view, index, entry)
 
 
 def counts_seconds(view: RunView, index: int, now: float) -> bool:
@@ -101,26 +114,24 @@ def sent_html(call: CallView) -> str:
     return f'<div class="wb-sent"><dl class="wb-parameters">{parameters}</dl>{messages}</div>'
 
 
-def answer_html(view: RunView) -> str:
-    """The run's end, set apart: the answer or what came instead, its confidence, cost and feedback. Empty before it."""
+def answer_html(view: RunView, instead: str = "") -> str:
+    """The run's end, set apart: the answer or what came instead, its confidence, cost and feedback. Empty before it.
+
+    `instead` is HTML to be shown in the answer's place.
+    """
     end = view.finished
     if end is None:
         return ""
     titles = {"answered": "Answer", "limit": "Limit reached", "stopped": "Stopped", "failed": "Failed"}
-    head = f'<header><h3>{titles[end.status]}</h3><span class="wb-meta">{_sureness(view, end)}</span></header>'
+    head = f'<header><h3>{titles[end.status]}</h3><span class="wb-meta">{_sureness(view)}</span></header>'
     foot = f'<footer class="wb-meta">{" · ".join(_costs(end))}</footer>'
-    return f'<section class="wb-answer wb-{end.status}" id="answer" tabindex="-1">{head}{_ending(end)}{foot}</section>'
+    body = instead or _ending(end)
+    return f'<section class="wb-answer wb-{end.status}" id="answer" tabindex="-1">{head}{body}{foot}</section>'
 
 
 def confidence(call: CallView) -> float | None:
     """The mean probability of the call's tokens, from 0 to 1; None where the backend does not tell."""
-    if call.called.by_person:
-        return None
-    if call.card is not None and call.card.confidence is not None:
-        return call.card.confidence
-    if call.answer is not None and call.answer.mean_logprob is not None:
-        return math.exp(call.answer.mean_logprob)
-    return None
+    return call.confidence
 
 
 def _colour(view: RunView, entry: Entry) -> str:
@@ -128,13 +139,14 @@ def _colour(view: RunView, entry: Entry) -> str:
     if isinstance(entry, ToolView):
         return "wb-tool"
     if isinstance(entry, NoteView) and not isinstance(entry.event, Card):
-        return "wb-waiting" if _live(view, entry) else "wb-none"
+        return "wb-waiting" if is_live(view, entry) else "wb-none"
     node = entry_node(entry)
     roles = {n.name: n.role for n in view.started.graph.nodes} if view.started else {}
     return f"wb-{roles.get(node or '', 'none')}"
 
 
-def _live(view: RunView, entry: Entry) -> bool:
+def is_live(view: RunView, entry: Entry) -> bool:
+    """Whether a step goes on, or waits for the person."""
     if view.finished is not None:
         return False
     match entry:
@@ -321,8 +333,8 @@ def _card_body(card: Card, fold: bool, show: Show) -> str:
         text = "" if listed is not None and _says_only(text, listed) else text
     if str(data.get("verdict", "")).casefold() in card.title.casefold():
         data.pop("verdict", None)
-    written = _revision(str(previous), text) if show == "changes" and previous else render(text) if text else ""
-    return "".join([*parts, folded(written) if fold else written, fields_html(data)])
+    written = revision_html(str(previous), text) if show == "changes" and previous else render(text) if text else ""
+    return "".join([*parts, folded(written) if fold else written, fields_html(data, skip=COUNTED)])
 
 
 def _says_only(text: str, issues: list[str]) -> bool:
@@ -333,7 +345,7 @@ def _says_only(text: str, issues: list[str]) -> bool:
     return [line.lstrip("-*• ") for line in lines] == [" ".join(issue.split()) for issue in issues]
 
 
-def _revision(before: str, after: str) -> str:
+def revision_html(before: str, after: str) -> str:
     """What a revision changed, in words as they are read; code is compared as it is written."""
     if "```" in before + after:
         return f'<div class="wb-code">{diff_html(before, after)}</div>'
@@ -425,7 +437,7 @@ def _note_head(view: RunView, index: int, note: NoteView) -> str:
         case Warned(code=code):
             return _head("warning", label(code).capitalize(), "", _flags(view, note))
         case Paused():
-            return _head("paused", pauses.paused_title(note.event), "waiting for you" if _live(view, note) else "")
+            return _head("paused", pauses.paused_title(note.event), "waiting for you" if is_live(view, note) else "")
         case Resumed():
             return _head("you" if note.event.verb else "resumed", pauses.said_title(note.event), "")
 
@@ -437,7 +449,7 @@ def _note_body(view: RunView, index: int, note: NoteView, fold: bool, show: Show
         case Warned(message=message, hint=hint):
             return f"<p>{escape(message)} {escape(hint)}</p>"
         case Paused():
-            return pauses.paused_html(note.event, waits=_live(view, note))
+            return pauses.paused_html(note.event, waits=is_live(view, note))
         case Resumed():
             return pauses.said_html(note.event, pauses.pause_before(view, index))
 
@@ -473,13 +485,17 @@ def _next(words: str) -> str:
     return f'<p class="wb-note">{words}</p>'
 
 
-def _sureness(view: RunView, end: RunFinished) -> str:
-    """The probability of the call whose text the answer is; nothing when no call wrote it so."""
-    for call in reversed(view.calls):
-        written = {call.text.strip(), call.card.content.strip() if call.card else ""}
-        if end.answer and end.answer.strip() in written and (sure := confidence(call)) is not None:
-            return _probability(call, sure)
-    return ""
+def answer_call(view: RunView) -> CallView | None:
+    """The call behind the answer, if its confidence is known."""
+    call = view.answer_call
+    return call if call and confidence(call) is not None else None
+
+
+def _sureness(view: RunView) -> str:
+    """The probability of the answer."""
+    call = answer_call(view)
+    sure = confidence(call) if call else None
+    return _probability(call, sure) if call and sure is not None else ""
 
 
 def _costs(end: RunFinished) -> list[str]:

@@ -20,7 +20,7 @@ from workbench.ui.moments import short
 LARGEST_MB = 200
 SHOWN = 12  # runs of a bundle that are listed
 LICENCE_SECONDS = 5.0
-SOURCES: dict[Source, str] = {"verdict": "Your verdicts", "score": "Scores", "vote": "Votes"}
+SOURCES: dict[Source, str] = {"verdict": "Verdicts", "score": "Scores", "vote": "Votes"}
 KINDS = {"sft": "Accepted answers", "preference": "Better and worse"}
 EXTENTS: dict[Extent, str] = {"final": "Question and answer", "whole": "Every call of the model"}
 FORMS: dict[Form, str] = {"openai": "OpenAI", "trl": "TRL"}
@@ -109,6 +109,9 @@ def _draw_contents(contents: Contents) -> None:
     st.html(f'<p class="wb-label">{escape(_what(contents))}, {escape(made)}</p>')
     for note in contents.notes:
         st.info(frame.plain(note))
+    if contents.present and not contents.is_here:
+        some = f"{len(contents.present):,} of {so_many(len(contents.runs), 'run')}"
+        st.info(frame.plain(f"{some} are here already: the rest is taken in."))
     if contents.is_here:
         where = f"It is named {contents.experiment_here} here." if contents.experiment else "Its runs are under Runs."
         st.success(frame.plain(f"It is imported. {where}"))
@@ -176,8 +179,7 @@ def _chosen(kind: str) -> tuple[Selection, Form, Extent]:
         key="training-sources",
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = [row.name for row in ExperimentStore(session.engine().store.database).experiments()]
-        experiment = st.selectbox("Experiment", ["", *names], format_func=lambda name: name or "Any", key="training-of")
+        experiment = _experiment()
         name, words = ("margin", "Better by") if kind == "preference" else ("min_score", "Score from")
         value = st.slider(
             words,
@@ -191,6 +193,7 @@ def _chosen(kind: str) -> tuple[Selection, Form, Extent]:
         longest = st.number_input(
             "Tokens up to", 1, None, None, key="training-longest", placeholder="Any", help=_described("max_tokens")
         )
+    imported = st.checkbox("Imported too", key="training-imported", help=_described("imported"))
     extent: Extent = "final"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         form = st.segmented_control(
@@ -203,8 +206,14 @@ def _chosen(kind: str) -> tuple[Selection, Form, Extent]:
             ) or "final"  # fmt: skip
     if not sources:
         raise InvalidRequest("Nobody is chosen whose judgement counts.", "Choose at least one under Judged by.")
-    values = {"sources": tuple(sources), "experiment": experiment or "", "max_tokens": longest, name: value}
-    return Selection.model_validate(values), form or "openai", extent
+    values = {"sources": tuple(sources), "experiment": experiment, "max_tokens": longest, name: value}
+    return Selection.model_validate(values | {"imported": imported}), form or "openai", extent
+
+
+def _experiment() -> str:
+    """The experiment whose runs alone count; empty for any."""
+    names = [row.name for row in ExperimentStore(session.engine().store.database).experiments()]
+    return st.selectbox("Experiment", ["", *names], format_func=lambda name: name or "Any", key="training-of") or ""
 
 
 def _described(name: str) -> str:
@@ -214,6 +223,7 @@ def _described(name: str) -> str:
 def _draw_data(data: Data, what: str) -> None:
     """How much there is, why the rest is not in it, whose words they are, and the first of them."""
     count = f"{so_many(len(data.lines), what)} from {so_many(len(data.runs), 'run')}"
+    count += f", {data.imported:,} of them imported" if data.imported else ""
     rest = "".join(f"<li>{escape(line)}</li>" for line in _left_out(data.left_out))
     out = f'<p class="wb-label">left out</p><ul>{rest}</ul>' if rest else ""
     st.html(f'<section class="wb-training"><p><b>{count}</b></p>{out}{_licences_html(data)}</section>')

@@ -2,19 +2,25 @@
 
 import streamlit as st
 
+from agents import catalogue
+from workbench.backends.registry import BACKENDS
 from workbench.compare import NEEDED, compare
 from workbench.differences import headline
 from workbench.errors import RunNotFound
 from workbench.events import RunView
 from workbench.job import ASKED, last_request
-from workbench.ui import cards, export, forking, forms, panel, session
+from workbench.ui import cards, carrying, export, forking, forms, panel, prompt_example, session
 from workbench.ui.markdown import escape
+
+VERDICTS = ("good", "bad")
 
 
 def draw(view: RunView, run_id: str) -> None:
     """The answer, or what came instead, and under it everything that can follow."""
     with st.container(key="answer-place"):
         st.html(cards.answer_html(view))
+        if view.finished and view.finished.answer:
+            _draw_verdict(run_id)
         if view.started and view.started.relation == "reproduce" and view.started.parent_run:
             _draw_comparison(view.started.parent_run, run_id)
         with st.container(horizontal=True, key="take-away"):
@@ -32,13 +38,22 @@ def _draw_going_on(view: RunView, run_id: str) -> None:
     if view.status != "answered" and session.engine().can_resume(run_id):
         st.button("Resume", key="resume", type="primary", on_click=resume, args=(run_id,))
     forking.button(run_id, key="fork-ended")
-    st.button("Run again with the same seed", key="reproduce", on_click=reproduce, args=(run_id,))
+    if _is_ours(view):
+        st.button("Run again with the same seed", key="reproduce", on_click=reproduce, args=(run_id,))
+
+
+def _is_ours(view: RunView) -> bool:
+    """Whether the run's machine and backend are some that there are here: a published log's are not."""
+    request = view.started.request if view.started else {}
+    return request.get("backend") in BACKENDS and request.get("machine") in catalogue.MACHINES
 
 
 def _draw_taking_away(view: RunView, run_id: str) -> None:
     """The answer on the clipboard, the run as a text, its log."""
     if view.finished and view.finished.answer:
         export.copy_button(view.finished.answer, key=f"copy-{run_id}")
+    if view.started and view.status == "answered" and _is_ours(view):
+        prompt_example.button(run_id, str(view.started.request["machine"]))
     st.download_button(
         "Markdown",
         data=lambda: export.markdown(view),
@@ -53,6 +68,29 @@ def _draw_taking_away(view: RunView, run_id: str) -> None:
         mime="application/jsonl",
         on_click="ignore",
     )
+    if view.started:
+        carrying.bundle_button(run_id, str(view.started.request["machine"]), key="bundle-ended")
+
+
+def _draw_verdict(run_id: str) -> None:
+    """Good or bad, kept at once; the same again takes it back."""
+    key = session.field_key(session.VERDICT, run_id)
+    session.put(key, session.engine().store.run(run_id).verdict or None)
+    with st.container(key="verdict", horizontal=True, vertical_alignment="center"):
+        st.segmented_control(
+            "Your verdict",
+            VERDICTS,
+            format_func=str.capitalize,
+            key=key,
+            on_change=judge,
+            args=(run_id, key),
+            help="Good answers become training data, under Runs. Press it again to take it back.",
+        )
+
+
+def judge(run_id: str, key: str) -> None:
+    """Keep what the person thinks of the run."""
+    session.attempt(session.engine().store.judge, run_id, session.recall(key) or "")
 
 
 def _draw_comparison(first: str, second: str) -> None:
@@ -100,8 +138,9 @@ def reproduce(run_id: str) -> None:
 def follow_up(run_id: str) -> None:
     """Ask the next question of the thread, as the form has it now, with the prompts that the thread has had."""
     with forms.explained():
-        prompts = last_request(session.engine().store.events(run_id, kinds=ASKED)).prompts
-        asked = panel.request(session.recall(session.FOLLOW_UP) or "").model_copy(update={"prompts": prompts})
+        before = last_request(session.engine().store.events(run_id, kinds=ASKED))
+        words = {"prompts": before.prompts, "examples": before.examples}
+        asked = panel.request(session.recall(session.FOLLOW_UP) or "").model_copy(update=words)
         new_id = session.engine().follow_up(run_id, asked, session=session.identity())
         session.open_run(new_id)
         session.put(session.ADOPTED, new_id)

@@ -1,6 +1,6 @@
 """Forms made from bounded pydantic fields: a machine's Options and the model settings become widgets and chips."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -48,10 +48,17 @@ def controls(model: type[BaseModel], prefix: str) -> list[Control]:
     return [_control(name, info, session.field_key(prefix, name)) for name, info in model.model_fields.items()]
 
 
-def draw(model: type[BaseModel], prefix: str, empty: Mapping[str, str] | None = None) -> None:
-    """Draw every field as a widget, in columns; `empty` says what an optional field means while it is empty."""
+def draw(
+    model: type[BaseModel], prefix: str, empty: Mapping[str, str] | None = None, without: Collection[str] = ()
+) -> None:
+    """Draw every field but those `without` as a widget, in columns.
+
+    `empty` says what an optional field means while it is empty.
+    """
     with st.grid(3, min_column_width=210, gap=("small", "medium")):
         for control in controls(model, prefix):
+            if control.name in without:
+                continue
             session.remember(control.key, control.default)
             _widget(control, (empty or {}).get(control.name, "default"))
 

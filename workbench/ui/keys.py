@@ -5,7 +5,13 @@ from typing import Any
 import streamlit as st
 from streamlit.components.v2 import component
 
-BUTTONS = ("fork-start", "pause-reply", "run-button")  # the first that is there has Ctrl+Enter
+BUTTONS = (
+    "fork-start",
+    "pause-reply",
+    "run-button",
+    "compare-start",
+    "start-experiment",
+)  # the first that is there has Ctrl+Enter
 
 _JS = """
 export default function ({ data }) {

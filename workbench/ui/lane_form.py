@@ -1,6 +1,7 @@
 """The form of a comparison: two to four lanes beside each other, each folded to chips, and what they share."""
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -91,12 +92,9 @@ def as_lane(run_id: str, request: RunRequest) -> Lane:
     return Lane.of(run_id, catalogue.load(request.machine).title, request, digests)
 
 
-def chips(lane: int) -> list[str]:
-    """What is chosen for a lane besides its machine."""
+def chips(lane: int, settings: Mapping[str, Any]) -> list[str]:
+    """What is chosen for a lane besides its machine; `settings` are those of the model."""
     machine = machine_of(lane)
-    settings = forms.read(ModelSettings, key_of(lane, "setting"))
-    if session.recall(session.SAME_SEED, True):
-        settings.pop("seed")
     options = forms.read(machine.options, option_prefix(lane, machine))
     words = [*forms.chips(options), *forms.setting_chips(settings, machine.temperature)]
     own = session.recall(key_of(lane, "backend"))
@@ -121,7 +119,7 @@ def _draw_lane(lane: int, letter: str, count: int) -> None:
             persist_state="session",
         )
     machine = machine_of(lane)
-    words = forms.chip_markdown(filter(None, chips(lane)))
+    words = forms.chip_markdown(filter(None, chips(lane, _settings(lane))))
     with st.expander(words, key=f"lane-settings-{lane}", type="compact"):
         st.caption(f"{machine.summary} [{machine.source}]({machine.source_url})")
         draw_model(lane)
@@ -151,6 +149,14 @@ def _draw_number(lane: int, letter: str, count: int) -> None:
             on_click=remove,
             args=(lane,),
         )
+
+
+def _settings(lane: int) -> dict[str, Any]:
+    """The lane's model settings; a seed that all share is not one of them."""
+    settings = forms.read(ModelSettings, key_of(lane, "setting"))
+    if session.recall(session.SAME_SEED, True):
+        settings.pop("seed")
+    return settings
 
 
 def draw_model(lane: int) -> None:

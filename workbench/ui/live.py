@@ -24,7 +24,7 @@ from workbench.events import (
     ToolView,
 )
 from workbench.store.runs import RunRow, RunStore
-from workbench.ui import cards, diagram, metrics, origins, session
+from workbench.ui import cards, diagram, metrics, origins, session, votes
 from workbench.ui.window import CardPlaces, Slot, Window
 
 CARD_SECONDS = 1 / 12  # cards are redrawn at most this often
@@ -141,14 +141,15 @@ class Screen:
     def _refresh(self, force: bool = False) -> None:
         now = time.monotonic()
         self._collect(now)
-        if self._pending and (force or now - self._cards_at >= CARD_SECONDS or self._urgent()):
+        urgent = self._urgent()
+        if self._pending and (force or now - self._cards_at >= CARD_SECONDS or urgent):
             self._draw_cards()
             self._cards_at = now
         if self.view.graph_changed:
             self.view.graph_changed = False
             svg = diagram.diagram_svg(self.view, self._window.first)
             self.places.diagram.markdown(svg, unsafe_allow_html=True)
-        if force or now - self._numbers_at >= NUMBER_SECONDS:
+        if force or urgent or now - self._numbers_at >= NUMBER_SECONDS:
             self._draw_numbers()
             self._numbers_at = now
 
@@ -168,7 +169,7 @@ class Screen:
         """Whether something began or ended: that is shown at once, growing text is not."""
         return any(
             index >= self._cards.count
-            or ((slot := self._cards.get(index)) is not None and slot.stamp != _stamp(self.view.entries[index]))
+            or ((slot := self._cards.get(index)) is not None and slot.stamp != stamp(self.view.entries[index]))
             for index in self._pending
         )
 
@@ -181,7 +182,7 @@ class Screen:
             if slot := self._cards.get(index):
                 fold = index < count - LATEST_OPEN
                 slot.card.html(cards.entry_html(self.view, index, fold=fold, show=show, now=age))
-                slot.stamp = _stamp(self.view.entries[index])
+                slot.stamp = stamp(self.view.entries[index])
                 self._draw_sent(slot, index)
         self._pending = set()
         session.put(session.CARDS, self._cards.height)
@@ -219,20 +220,24 @@ class Screen:
         )
 
     def _draw_numbers(self) -> None:
-        self.places.numbers.html(metrics.metrics_html(self.view, self.clock(self.view)))
+        numbers = metrics.metrics_html(self.view, self.clock(self.view))
+        self.places.numbers.html(numbers + votes.votes_html(self.view.votes))
         if use := metrics.context_html(self.view):
             self.places.context.html(use)
 
 
-def stored(store: RunStore, run_id: str) -> Iterator[list[AnyEvent]]:
-    """A run of another process, read from the store as it grows, until it ends or waits or its process is gone."""
+def stored(store: RunStore, run_id: str, patience: float = NUMBER_SECONDS) -> Iterator[list[AnyEvent]]:
+    """A run of another process, read from the store as it grows, until it ends or waits or its process is gone.
+
+    It is looked for every `patience` seconds.
+    """
     ended = store.run(run_id).status != "running"
     batch = settled(store, run_id)
     last = batch[-1].seq if batch else -1
     yield batch
     while not ended:
         store.mark_interrupted()
-        time.sleep(NUMBER_SECONDS)
+        time.sleep(patience)
         ended = store.run(run_id).status != "running"
         batch = store.events(run_id, last)
         last = batch[-1].seq if batch else last
@@ -244,14 +249,26 @@ def ended(store: RunStore, row: RunRow) -> Iterator[list[AnyEvent]]:
     yield with_end(row, settled(store, row.id))
 
 
+_CUT_OFF = ErrorInfo(
+    code="interrupted",
+    message="The app ended while this run was in progress.",
+    hint="What had finished is kept. Resume goes on from there.",
+)
+_NOT_ENDED_THERE = ErrorInfo(
+    code="interrupted",
+    message="This run had not ended when it was exported.",
+    hint="What had finished is kept. Run it again to have its answer.",
+)
+
+
 def with_end(row: RunRow, events: list[AnyEvent]) -> list[AnyEvent]:
-    """A log that is not in progress, with an end where it lacks one."""
-    if not events or not isinstance(events[-1], RunFinished | Paused):
-        error = ErrorInfo(
-            code="interrupted",
-            message="The app ended while this run was in progress.",
-            hint="What had finished is kept. Resume goes on from there.",
-        )
+    """A log that is not in progress, with an end where it lacks one.
+
+    What an imported run waited for stayed where it was made: it waits no more.
+    """
+    waits = bool(events) and isinstance(events[-1], Paused) and not row.foreign_id
+    if not waits and not (events and isinstance(events[-1], RunFinished)):
+        error = _NOT_ENDED_THERE if row.foreign_id else _CUT_OFF
         view = RunView.of(events)
         events.append(
             RunFinished(
@@ -288,7 +305,7 @@ def _unsettled(events: list[AnyEvent]) -> Iterator[tuple[int, int | None]]:
             yield call.seq, end.seq if end else None
 
 
-def _stamp(entry: Entry) -> object:
+def stamp(entry: Entry) -> object:
     """What stage an entry is in."""
     match entry:
         case CallView():

@@ -96,7 +96,8 @@ def _render_block(block: str) -> str:
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
+    options = {"html": False, "maxNesting": 20, "breaks": True}  # a model's lines are its steps
+    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
     for rule in (_image, _link_open, _link_close, _heading_open, _heading_close):
         parser.add_render_rule(rule.__name__.removeprefix("_"), rule)
     return parser

@@ -15,7 +15,7 @@ from workbench.ui.metrics import NOTHING
 SHORT_ANSWER = 20  # words that an answer proper may have to be held against another one
 SHORT_TEXT = 40  # words of a text that is an answer proper though it does not say so
 IN_COMMON = 0.15  # the share of the longer text that must be the same for marks to tell anything
-GONE = "This run has been deleted. Its vote still counts."
+GONE = "This run has been deleted. A vote that was cast still counts."
 
 
 @dataclass(frozen=True)

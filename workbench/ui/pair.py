@@ -43,7 +43,7 @@ def request_html(comparison: Comparison) -> str:
     for change in comparison.request:
         left, right = marked(in_line(change.a), in_line(change.b))
         rows.append((escape(label(change.name)), left or NOTHING, right or NOTHING))
-    return _table("What was asked", ("", *NAMES), rows)
+    return table_html("What was asked", ("", *NAMES), rows)
 
 
 def totals_html(comparison: Comparison) -> str:
@@ -58,7 +58,7 @@ def totals_html(comparison: Comparison) -> str:
     ]
     shown = [(name, f"{left:,}", f"{right:,}", ratio(left, right)) for name, left, right in rows if left or right]
     shown.append(("time", seconds(a.seconds), seconds(b.seconds), ratio(a.seconds, b.seconds)))
-    return _table("What it cost", ("", *NAMES, "B to A"), shown)
+    return table_html("What it cost", ("", *NAMES, "B to A"), shown)
 
 
 def ratio(a: float, b: float) -> str:
@@ -97,7 +97,8 @@ def _mark(text: str, side: str) -> str:
     return f'<mark class="wb-in-{side}">{escape(text)}</mark>' if text.strip() else escape(text)
 
 
-def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def table_html(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Runs in columns under their `heads`, whose first is empty; each row begins with its name. HTML in, HTML out."""
     top = "".join(f'<th scope="col">{head}</th>' for head in heads)
     lines = "".join(
         f'<tr><th scope="row">{name}</th>{"".join(f"<td>{value}</td>" for value in values)}</tr>'

@@ -1,5 +1,6 @@
 """The bench's form: what is chosen as chips; behind them options, settings, limits, pauses, documents; its request."""
 
+from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
@@ -8,7 +9,7 @@ from agents import catalogue
 from agents.contract import Machine
 from workbench.errors import BackendUnreachable
 from workbench.request import Limits, ModelSettings, RunRequest
-from workbench.ui import documents, forms, session
+from workbench.ui import documents, forms, prompt_choice, session
 from workbench.ui.fields import label
 
 
@@ -17,20 +18,23 @@ def draw(machine: Machine) -> None:
     opened_by = st.expander(forms.chip_markdown(_chips(machine)), key="settings", type="compact")
     with opened_by, st.container(key="settings-panel"):
         st.markdown(f"**{machine.title}**")
-        forms.draw(machine.options, session.option_prefix(machine.name))
+        unset = dict.fromkeys(machine.options.model_fields, "none")
+        forms.draw(machine.options, session.option_prefix(machine.name), unset)
         draw_pauses(machine, session.option_prefix(machine.name))
         st.markdown("**Model settings**")
         draw_settings(machine, session.SETTINGS)
         st.markdown("**Limits of the run**")
         draw_limits(session.LIMITS)
+        prompt_choice.draw_choices(machine)
         if forms.has_tools(machine.options):
             documents.draw()
+    prompt_choice.draw(machine)
 
 
-def draw_settings(machine: Machine, prefix: str) -> None:
+def draw_settings(machine: Machine, prefix: str, without: Collection[str] = ()) -> None:
     """The model's settings, each saying what it is while it is empty."""
     empty = {"temperature": f"{machine.temperature:g}, the machine's own", "seed": "drawn anew for each run"}
-    forms.draw(ModelSettings, prefix, empty)
+    forms.draw(ModelSettings, prefix, empty, without)
 
 
 def draw_limits(prefix: str) -> None:
@@ -41,7 +45,7 @@ def draw_limits(prefix: str) -> None:
 def draw_pauses(machine: Machine, prefix: str) -> None:
     """Where the run waits for the person: before which nodes, before which of the chosen tools."""
     with st.container(key=f"{prefix}-pauses", horizontal=True, gap="medium"):
-        _pills("Pause before", list(machine.nodes), session.field_key(prefix, session.PAUSES), PAUSE_HELP)
+        _pills("Pause before", machine.asking, session.field_key(prefix, session.PAUSES), PAUSE_HELP)
         if tools := _chosen_tools(machine, prefix):
             _pills("Ask before these tools", tools, session.field_key(prefix, session.APPROVALS), APPROVAL_HELP)
 
@@ -55,7 +59,7 @@ def pauses(machine: Machine, prefix: str) -> dict[str, list[str]]:
     before = session.recall(session.field_key(prefix, session.PAUSES)) or []
     tools = session.recall(session.field_key(prefix, session.APPROVALS)) or []
     return {
-        "pause_before": [node for node in machine.nodes if node in before],
+        "pause_before": [node for node in machine.asking if node in before],
         "approve_tools": [tool for tool in _chosen_tools(machine, prefix) if tool in tools],
     }
 
@@ -66,6 +70,7 @@ def take(request: RunRequest) -> None:
     session.put(session.MACHINE, machine.name)
     session.put(session.QUESTION, request.question)
     fill(machine, request, session.option_prefix(machine.name))
+    prompt_choice.take(request)
     forms.fill(Limits, session.LIMITS, request.limits.model_dump())
 
 
@@ -84,9 +89,9 @@ def limits() -> Limits:
 def request(question: str | None = None) -> RunRequest:
     """What the form asks for, or another question asked so.
 
-    Raises pydantic.ValidationError, and BackendUnreachable when there is no model.
+    Raises pydantic.ValidationError, PromptError, and BackendUnreachable when there is no model.
     """
-    machine = catalogue.load(session.recall(session.MACHINE, catalogue.MACHINES[0]))
+    machine = catalogue.load(session.recall(session.MACHINE, catalogue.FIRST_CHOICE))
     prefix = session.option_prefix(machine.name)
     return RunRequest.model_validate(
         {
@@ -97,6 +102,7 @@ def request(question: str | None = None) -> RunRequest:
             "settings": forms.read(ModelSettings, session.SETTINGS),
             "limits": limits(),
             **pauses(machine, prefix),
+            **prompt_choice.fields(machine.name),
         }
     )
 
@@ -119,6 +125,7 @@ def _chips(machine: Machine) -> list[str]:
         *forms.limit_chips(forms.read(Limits, session.LIMITS)),
         forms.listing("pause before", chosen["pause_before"]) or "pause before: none",
         *filter(None, [forms.listing("ask before", chosen["approve_tools"])]),
+        *prompt_choice.chips(machine.name),
     ]
 
 

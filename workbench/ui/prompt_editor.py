@@ -37,8 +37,39 @@ def begin(
     session.put(session.PROMPT_PROBLEM, None)
 
 
-def draw(version: PromptVersion) -> None:
-    """The editor with its button; what is wrong is said at its field."""
+def is_changed(version: PromptVersion) -> bool:
+    """Whether the version's draft holds anything that it does not say itself."""
+    key = prefix(version)
+    if session.recall(f"{key}-examples") is None:
+        return False
+    written = str(session.recall(f"{key}-template") or ""), read_examples(key)
+    return bool(session.recall(f"{key}-note")) or not version.says(*written)
+
+
+def append(version: PromptVersion, example: Example, note: str) -> str:
+    """One more example in the version's draft, which has begun; its name there. The note is for one without."""
+    key = prefix(version)
+    if not session.recall(f"{key}-note"):
+        session.put(f"{key}-note", note)
+    return _put_example(key, example)
+
+
+def place_of(version: PromptVersion, example: str) -> int:
+    """Which of the draft's examples has that name, counted from 1; 0 where it is none of them."""
+    names = [name for name, _ in session.recall(f"{prefix(version)}-examples") or ()]
+    return names.index(example) + 1 if example in names else 0
+
+
+def take_out(version: PromptVersion, example: str, note: str) -> None:
+    """Remove an example from the version's draft, and its note where that still is this one."""
+    key = prefix(version)
+    _remove(key, example)
+    if session.recall(f"{key}-note") == note:
+        session.put(f"{key}-note", "")
+
+
+def draw(version: PromptVersion, taken: str = "") -> None:
+    """The editor with its button; what is wrong is said at its field. The example that was `taken` stands open."""
     key, prompt = prefix(version), prompts.built_in(version.machine, version.role)
     if session.recall(f"{key}-examples") is None:
         begin(version)
@@ -47,7 +78,7 @@ def draw(version: PromptVersion) -> None:
         _say_problem("template")
         st.caption(_filled_with(prompt))
     if prompts.shows_examples(version.machine, version.role):
-        _draw_examples(key, version.machine)
+        _draw_examples(key, version.machine, taken)
     else:
         st.caption("The machine shows no worked examples to this role.")
     _draw_end(version, key)
@@ -61,16 +92,15 @@ def _filled_with(prompt: Prompt) -> str:
     return f"The machine fills in {names}: each has to be there." if names else "The machine fills nothing in here."
 
 
-def _draw_examples(key: str, machine: str) -> None:
+def _draw_examples(key: str, machine: str, taken: str) -> None:
     """The worked examples, each behind a line; and a way to one more."""
     held = session.recall(f"{key}-examples")
     st.markdown("**Worked examples**")
     st.caption("Earlier turns that the model is shown before the question, as if it had answered so.")
-    taken = session.recall(session.PROMPT_TAKEN) is not None
     for number, (example, turns) in enumerate(held, 1):
-        _draw_example(key, number, example, turns, machine, is_read=taken and number == len(held))
+        _draw_example(key, number, example, turns, machine, is_read=example == taken)
     _say_problem("examples")
-    st.button("Add an example", key=f"{key}-more", on_click=_put_example, args=(key, _EMPTY))
+    st.button("Add an example", key=f"{key}-more", on_click=_add_example, args=(key,))
 
 
 _EMPTY = Example(turns=(Turn(role="user", content=""), Turn(role="assistant", content="")))
@@ -175,7 +205,6 @@ def save(version: PromptVersion) -> None:
 def discard(version: PromptVersion) -> None:
     """Give the draft up, and with it what it took from a run."""
     begin(version)
-    session.put(session.PROMPT_TAKEN, None)
 
 
 def _said(saved: PromptVersion) -> str:
@@ -198,12 +227,13 @@ def read_examples(key: str) -> tuple[Example, ...]:
     )
 
 
-def _put_example(key: str, example: Example) -> None:
-    """Add an example to the draft. Keys are numbered on and on, so that none is ever another's."""
+def _put_example(key: str, example: Example) -> str:
+    """Add an example to the draft; its name. Keys are numbered on and on, so that none is ever another's."""
     name = _new(f"{key}-example")
     session.put(f"{name}-needs", list(example.needs))
     turns = [_put_turn(key, turn) for turn in example.turns]
     session.put(f"{key}-examples", [*session.recall(f"{key}-examples"), (name, turns)])
+    return name
 
 
 def _put_turn(key: str, turn: Turn) -> str:
@@ -211,6 +241,10 @@ def _put_turn(key: str, turn: Turn) -> str:
     session.put(f"{name}-role", turn.role)
     session.put(f"{name}-content", turn.content)
     return name
+
+
+def _add_example(key: str) -> None:
+    _put_example(key, _EMPTY)
 
 
 def _add_turn(key: str, example: str) -> None:

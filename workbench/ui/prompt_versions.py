@@ -1,10 +1,10 @@
 """The versions of a role's prompt: their list, one of them with what can be done with it, and two as a word diff."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import streamlit as st
 
+from workbench import moments
 from workbench.errors import WorkbenchError
 from workbench.store.prompts import PromptVersion
 from workbench.ui import frame, prompt_choice, prompt_editor, prompt_example, prompt_record, session
@@ -42,7 +42,7 @@ def row_html(version: PromptVersion) -> str:
 
 def moment(created_at: str) -> str:
     """A moment on this machine's clock; empty for none."""
-    return datetime.fromisoformat(created_at).astimezone().strftime("%Y-%m-%d %H:%M") if created_at else ""
+    return moments.local(created_at)
 
 
 def draw(versions: Sequence[PromptVersion], opened: PromptVersion) -> None:
@@ -61,7 +61,7 @@ def draw(versions: Sequence[PromptVersion], opened: PromptVersion) -> None:
         persist_state="session",
     )
     if session.recall(session.PROMPT_VIEW) == VIEWS[0]:
-        prompt_editor.draw(opened)
+        prompt_editor.draw(opened, taken=prompt_example.example_in(opened))
     else:
         _draw_changes(versions, opened)
 

@@ -11,13 +11,13 @@ from workbench.experiments.words import count
 from workbench.ui import frame, session
 from workbench.ui.moments import short
 
-KEPT = "published-kept"
+KEPT, SEEN = "published-kept", "published-seen"
 MOST_AT_ONCE = 200  # attempts that are taken in with one click
 
 
 def draw(data: bytes, file_id: str) -> None:
     """Its attempts by outcome and trial, a choice among them, and the way to those that were taken in."""
-    found = published.read(data)
+    found = _read(file_id, data)
     outcomes = Counter(one.outcome or "without an outcome" for one in found)
     told = ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.items())
     st.html(f'<p class="wb-label">A published log: {count(len(found), "attempt")}, {told}</p>')
@@ -43,6 +43,16 @@ def draw(data: bytes, file_id: str) -> None:
     kept = session.recall(KEPT)
     if kept is not None and kept[0] == file_id:
         _draw_kept(kept[1])
+
+
+def _read(file_id: str, data: bytes) -> Sequence[Trajectory]:
+    """The attempts; a file is read once. Raises BundleError."""
+    seen = session.recall(SEEN)
+    if seen is None or seen[0] != file_id:
+        seen = file_id, published.read(data)
+        session.put(SEEN, seen)
+    found: Sequence[Trajectory] = seen[1]
+    return found
 
 
 def _chosen(found: Sequence[Trajectory]) -> list[int]:

@@ -23,6 +23,7 @@ SHOW = "show"
 SEARCH = "search"
 STATUS = "status"
 OF_MACHINE = "of_machine"
+CELLS = "cells"
 PAGE = "page"
 # Kept by us.
 RUN = "run"
@@ -49,6 +50,49 @@ COMPARED = "compared"
 SIDE_A = "a"
 SIDE_B = "b"
 ROWS = "rows"
+EXPERIMENT = "experiment"
+NEW_EXPERIMENT = "new_experiment"
+EXPERIMENT_FORM = "experiment-form"
+ITEM_FILTER = "item_filter"
+ITEM_TAGS = "item_tags"
+ITEM_SEARCH = "item_search"
+ITEM_PAGE = "item_page"
+SO_FAR = "results_so_far"
+GRADED = "graded"
+PENDING = "pending"
+# Of the prompts: the version chosen for each role of a machine, and what their page shows.
+WORDING = "wording"
+OF_PROMPTS = "machine"
+OF_ROLE = "role"
+OF_VERSION = "version"
+PROMPT_MACHINE = "prompt-machine"
+PROMPT_ROLE = "prompt-role"
+PROMPT_VERSION = "prompt-version"
+PROMPT_SAID = "prompt-said"
+PROMPT_PROBLEM = "prompt-problem"
+PROMPT_AUTHOR = "prompt-author"
+PROMPT_VIEW = "prompt-view"
+PROMPT_PARTS = "prompt-parts"
+PROMPT_FILE = "prompt-file"
+PROMPT_TAKEN = "prompt-taken"
+PROMPT_UPLOADS = "prompt-uploads"
+# Of a comparison's form and its page.
+COMPARISON = "comparison"
+LANES = "lanes"
+LANE_QUESTION = "lane-question"
+LANE_SEED = "lane-seed"
+SAME_SEED = "same-seed"
+BLIND = "blind"
+EDITING = "editing-lanes"
+AGAINST = "against"
+NOTE = "note"
+TAKEN = "taken-comparison"
+OLDER = "older-comparisons"
+# Of what is brought in and taken away.
+CARRYING = "carrying"
+BUNDLE = "bundle"
+BUNDLE_SEEN = "bundle-seen"
+VERDICT = "verdict"
 
 SURVEY_SECONDS = 10.0
 
@@ -113,6 +157,12 @@ def put(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
+def copy(prefix: str, other: str) -> None:
+    """Give the keys that begin with `other` the values of those that begin with `prefix`."""
+    for key in [str(key) for key in st.session_state if str(key).startswith(prefix)]:
+        put(other + key.removeprefix(prefix), recall(key))
+
+
 def identity() -> str:
     """This browser session's own name, by which the engine shares its slots fairly."""
     remember(IDENTITY, uuid4().hex)
@@ -139,11 +189,73 @@ def open_run(run_id: str, speed: float | None = None) -> None:
         put(key, None)
 
 
+def current_comparison() -> str | None:
+    """The comparison on its page; kept as the run on the bench is."""
+    name = st.query_params.get(COMPARISON) or recall(COMPARISON)
+    if name:
+        put(COMPARISON, name)
+        st.query_params[COMPARISON] = name
+    return name or None
+
+
+def open_comparison(name: str) -> None:
+    """Put a comparison on its page."""
+    put(COMPARISON, name)
+    st.query_params[COMPARISON] = name
+    for key in (PROBLEM, EDITING, AGAINST, STOPPING):
+        put(key, None)
+
+
+def close_comparison() -> None:
+    """Clear the page of its comparison; its runs go on."""
+    for key in (COMPARISON, PROBLEM, EDITING, AGAINST):
+        put(key, None)
+    st.query_params.pop(COMPARISON, None)
+
+
+def open_prompt(machine: str, role: str, version: int | None = None) -> None:
+    """Put a role's prompt on its page, at a version or at the default one."""
+    for key, name, value in ((PROMPT_MACHINE, OF_PROMPTS, machine), (PROMPT_ROLE, OF_ROLE, role)):
+        put(key, value)
+        st.query_params[name] = value
+    put(PROMPT_VERSION, version)
+    if version is None:
+        st.query_params.pop(OF_VERSION, None)
+    else:
+        st.query_params[OF_VERSION] = str(version)
+
+
 def close_run() -> None:
     """Clear the bench. The run itself goes on."""
     for key in (RUN, REPLAY, ADOPTED, PROBLEM, FORK):
         put(key, None)
     st.query_params.pop(RUN, None)
+
+
+def current_experiment() -> str | None:
+    """The experiment that is looked at, by its name; as with `current_run` the address or the session will do."""
+    name = st.query_params.get(EXPERIMENT) or recall(EXPERIMENT)
+    if name:
+        put(EXPERIMENT, name)
+        st.query_params[EXPERIMENT] = name
+    return name or None
+
+
+def open_experiment(name: str) -> None:
+    """Look at an experiment."""
+    put(EXPERIMENT, name)
+    st.query_params[EXPERIMENT] = name
+    for key in (PROBLEM, NEW_EXPERIMENT, STOPPING, GRADED):
+        put(key, None)
+    for key, value in ((ITEM_PAGE, 1), (ITEM_FILTER, "all"), (ITEM_TAGS, []), (ITEM_SEARCH, ""), (SO_FAR, False)):
+        put(key, value)
+
+
+def close_experiment() -> None:
+    """Back to the list. The experiment itself goes on."""
+    for key in (EXPERIMENT, PROBLEM, NEW_EXPERIMENT):
+        put(key, None)
+    st.query_params.pop(EXPERIMENT, None)
 
 
 @contextmanager

@@ -3,15 +3,26 @@
 import streamlit as st
 
 from agents.contract import Machine
+from workbench import gallery
 from workbench.backends.base import ModelInfo
 from workbench.backends.fetch import pinned
 from workbench.ui import fetching, frame, session
 from workbench.ui.markdown import escape
 
+LONGEST = 140  # characters of a recorded question
+SPEED = 1.0
+
 
 def draw(machine: Machine) -> None:
     """What to do next: other runs in progress, a model that is missing, then the machine's examples."""
     _draw_active()
+    draw_lacking()
+    _draw_examples(machine)
+    _draw_recordings(machine)
+
+
+def draw_lacking() -> None:
+    """What the chosen backend lacks before it can be asked, and how to get it."""
     found = session.survey(session.backend())
     chosen = next((info for info in found.models if info.name == session.model(found)), None)
     if not found.status.ready:
@@ -21,7 +32,6 @@ def draw(machine: Machine) -> None:
     elif not session.model(found):
         frame.notice("No model yet", f"{found.title} answers, but has no model.", "Fetch or load one, then look again.")
         st.button("Look again", on_click=session.look_again)
-    _draw_examples(machine)
 
 
 def draw_missing(info: ModelInfo) -> None:
@@ -66,6 +76,33 @@ def _draw_active() -> None:
         with st.container(key=f"active-{run_id}", horizontal=True, vertical_alignment="center"):
             frame.notice(f"{row.machine_title} is running", " ".join(row.question.split())[:120])
             st.button("Open", key=f"open-{run_id}", on_click=session.open_run, args=(run_id,))
+
+
+def _draw_recordings(machine: Machine) -> None:
+    """Real runs of the machine that were recorded: they need no model."""
+    found = gallery.of(machine.name)
+    if not found:
+        return
+    st.html('<p class="wb-label">Recorded runs, which need no model</p>')
+    with st.container(key="recordings", gap="xsmall"):
+        for one in found:
+            with st.container(key=f"recording-{one.outcome}", horizontal=True, vertical_alignment="center"):
+                st.html(_recording_html(one))
+                st.button("Watch", key=f"watch-{one.outcome}", on_click=_watch, args=(one,))
+
+
+def _recording_html(one: gallery.Recording) -> str:
+    words = "It goes right" if one.outcome == "right" else "It goes wrong"
+    return (
+        f'<div class="wb-notice"><h3>{words}: {escape(" ".join(one.question.split())[:LONGEST])}</h3>'
+        f'<p class="wb-hint">{escape(one.why)} {escape(one.model)}, {escape(one.recorded)}.</p></div>'
+    )
+
+
+def _watch(one: gallery.Recording) -> None:
+    """Replay a recording; the first time it is put among the runs."""
+    with session.explained():
+        session.open_run(gallery.keep(session.engine().store, one), SPEED)
 
 
 def _draw_examples(machine: Machine) -> None:

@@ -116,13 +116,32 @@ def _heads(piece: str, wanted: set[str]) -> bool:
 def _defined(code: str) -> set[str]:
     """The names that a program gives a meaning at its top level."""
     tree = parsed(code)
+    return _named(tree.body) if tree else set()
+
+
+def _named(body: Sequence[ast.stmt]) -> set[str]:
     names: set[str] = set()
-    for node in tree.body if tree else ():
+    for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         else:
             names |= _assigned(node)
     return names
+
+
+def meanings(code: str) -> set[str]:
+    """The names that a program gives a meaning for whoever runs after it, and those that its classes define."""
+    tree = parsed(code)
+    names = _defined(code)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Global):
+            names |= set(node.names)
+        elif isinstance(node, ast.ClassDef):
+            names |= {name for name in _named(node.body) if name.startswith("__")}
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr.startswith("__"):
+            names.add(node.attr)
+    imports = [node for node in (tree.body if tree else ()) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return names | {alias.asname or alias.name for node in imports for alias in node.names}
 
 
 def _assigned(node: ast.stmt) -> set[str]:

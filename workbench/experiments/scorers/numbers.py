@@ -28,15 +28,27 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _WORDS = {word: number for number, word in enumerate(_SMALL)} | {
     word: 10 * number for number, word in enumerate(_TENS, start=2)
 }
-_TIMES = {"hundred": 100, "thousand": 10**3, "k": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_TIMES = {
+    "dozen": 12,
+    "hundred": 100,
+    "thousand": 10**3,
+    "k": 10**3,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
 _COINED = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9}  # after a currency: $5M
 
+_UNIT_WORD = rf"(?:(?:{'|'.join(_TENS)})[-\s](?:{'|'.join(_SMALL[1:10])})|{'|'.join((*_SMALL, *_TENS))})\b"
+_HUNDREDS = rf"(?:(?:{'|'.join(_SMALL[1:])})\s+hundred\b(?:\s+(?:and\s+)?{_UNIT_WORD})?|{_UNIT_WORD})"
+_MINUS = r"\b(?:minus|negative)\s+"
 _RUN = r"\.?\d(?:[\d.,_]*\d)?"
 _TOKEN = re.compile(
     rf"""
     (?P<other> \d+(?::\d+)+ | \d{{1,3}}(?:[ ]\d{{3}})+(?!\d)
         | \d{{4}}-\d{{1,2}}-\d{{1,2}} | \d{{1,2}}[-/]\d{{1,2}}[-/]\d{{2,4}} )
-    | (?P<sign> (?<![\w)\]}}%.])[-–+]\s?(?=[$€£¥₹])|(?<![\w)\]}}%.])[-–+](?=[\d.]) )?
+    | (?P<sign> (?<![\w)\]}}%.])[-–+]\s?(?=[$€£¥₹])|(?<![\w)\]}}%.])[-–+](?=[\d.])
+        | (?<=[=≈:])\s*[-–]\s+(?=[\d.]) | (?<=\bis)\s+[-–]\s+(?=[\d.]) | {_MINUS}(?=[$€£¥₹\d.]) )?
       (?P<currency> (?:\bUS)?[$€£¥₹]\s?-? )?
       (?: (?P<whole>\d+)\s+(?P<part>\d+)\s?/\s?(?P<of>\d+)
         | (?P<top>{_RUN})\s?/\s?(?P<bottom>-?{_RUN})
@@ -44,19 +56,23 @@ _TOKEN = re.compile(
         | (?P<base>{_RUN})\s?(?:\^|\*\*)\s?[{{(]?(?P<power>[-+]?\d+)(?![\d.]*\d)[}})]?
         | (?P<digits>{_RUN})(?:[eE](?P<exponent>[-+]?\d+)(?!\w))?
       )
-    | (?P<word> \b(?:{"|".join(_TENS)})[-\s](?:{"|".join(_SMALL[1:10])})\b | \b(?:{"|".join((*_SMALL, *_TENS))})\b )
+    | (?P<minus> {_MINUS} )?
+      (?P<word> \b{_HUNDREDS}(?:\s+(?:thousand|million|billion)\b(?:,?\s+(?:and\s+)?{_HUNDREDS})?)* )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _GLUED = re.compile(r"[^\W\d]-?$|[.,^_]$|\d:$")  # what stands before "2" in H2O, GPT-4 and 1..2
-_FUNCTION_BEFORE = re.compile(r"(?:√|sqrt|log|ln|sin|cos|tan|exp)\s*[({]?\s*$", re.IGNORECASE)
-_TIMES_AFTER = re.compile(r"\s?(hundred|thousand|million|billion|trillion)\b|(k)(?![^\W_])", re.IGNORECASE)
+_UNFINISHED_BEFORE = re.compile(
+    r"(?:√|sqrt|log|ln|sin|cos|tan|exp)\s*[({]?\s*$|(?<!\w)[a-z](?:\s?[+*]\s?|/)$", re.IGNORECASE
+)
+_TIMES_AFTER = re.compile(r"\s?(dozen|hundred|thousand|million|billion|trillion)s?\b|(k)(?![^\W_])", re.IGNORECASE)
 _COINED_AFTER = re.compile(r"(k|mn?|bn?)(?![^\W_])", re.IGNORECASE)
 _PERCENT_AFTER = re.compile(r"\s?(?:%|per ?cent\b)", re.IGNORECASE)
 _COMPOUND_AFTER = re.compile(r"-(?:[^\W\d_]{2,}|\w+-)")  # a 10-letter word
 _UNFINISHED_AFTER = re.compile(
     r"(?![mgshlLJNWVKAC](?![^\W_]))[^\W\d_](?![^\W_])"  # 2x, 3n: a variable, where 5m and 2h are units
     r"|\s?(?:\\?sqrt|√|\\?pi\b|π|\^|\*\*|!(?=[\s\d]*[-+*/=]))"
+    r"|(?:\s?[-+*^]\s?|\s?/(?![hdsm](?!\w)))(?![ai]\s+\w)[a-z](?![\w'])"  # 3+y, 3/x, where $12/h is a price
     r"|\s+and\s+(?:a|one)\s+(?:half|third|quarter)\b"
     r"|[-\s](?:hal(?:f|ves)|thirds?|quarters?|fourths?|fifths?|sixths?|eighths?|tenths?)\b",
     re.IGNORECASE,
@@ -67,6 +83,7 @@ _GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d{1,3}(?:_\d{3})+(
 _LATEX = (
     (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r" \1/\2"),
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed)\s*\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"</?[a-z]{1,8}>", re.IGNORECASE), ""),
     (re.compile(r"\\(?:times|cdot)(?![a-z])"), "×"),
     (re.compile(r"\\(?:left|right|,|;|!|quad|displaystyle)(?![a-z])|\\(?=[$%])|\\[()\[\]]"), ""),
     (re.compile(r"(?<=\d)(?:\{,\}|['’\u00a0\u2009\u202f])(?=\d{3}(?!\d))"), ","),
@@ -167,7 +184,7 @@ def _number(text: str, match: re.Match[str]) -> Number:
     percent = _PERCENT_AFTER.match(text, end)
     if percent:
         end = percent.end()
-    if _UNFINISHED_AFTER.match(text, end) or _FUNCTION_BEFORE.search(text[max(0, match.start() - 8) : match.start()]):
+    if _UNFINISHED_AFTER.match(text, end) or _UNFINISHED_BEFORE.search(text[max(0, match.start() - 8) : match.start()]):
         value = None
     return Number(match.start(), end, value, text[match.start() : end].strip(), percent is not None)
 
@@ -177,10 +194,27 @@ def _value(match: re.Match[str]) -> Fraction | None:
     if parts["other"] or match.end() - match.start() > MOST_DIGITS:
         return None
     if parts["word"]:
-        return Fraction(sum(_WORDS[word] for word in re.split(r"[-\s]", parts["word"].lower())))
+        return _said(parts["word"], -1 if parts["minus"] else 1)
     size = _size(parts)
-    minus = (parts["sign"] or "").strip() in ("-", "–") or (parts["currency"] or "").endswith("-")
+    minus = (parts["sign"] or "").strip().lower() in ("-", "–", "minus", "negative") or (
+        parts["currency"] or ""
+    ).endswith("-")
     return -size if minus and size is not None else size
+
+
+def _said(words: str, sign: int) -> Fraction | None:
+    """A number in words; None for "one thousand, two thousand"."""
+    total, part, least = 0, 0, 10**12
+    for word in re.findall(r"[a-z]+", words.lower()):
+        if word == "hundred":
+            part *= 100
+        elif word in _TIMES:
+            if _TIMES[word] >= least:
+                return None
+            total, part, least = total + part * _TIMES[word], 0, _TIMES[word]
+        else:
+            part += _WORDS.get(word, 0)
+    return Fraction(sign * (total + part))
 
 
 def _size(parts: dict[str, str | None]) -> Fraction | None:

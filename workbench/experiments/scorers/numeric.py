@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from agents.answers import marked
 from workbench.experiments.model import Item, Score
+from workbench.experiments.scorers import comparisons
 from workbench.experiments.scorers.base import AskModel, Scorer, ScorerSettings, verdict
 from workbench.experiments.scorers.numbers import Number, alone, cleaned, find, same
 
@@ -22,13 +22,15 @@ _ONE = re.compile(
     r"(?:\b(?:is|are|was|only|exactly|just|answer|equals)|[:=]|^)\s*$", re.I
 )  # before a "one" that counts
 _ONE_OF = re.compile(r"\s+(?:of|that|which|with|is|more|can|could|thing|way|another)\b", re.I)
-_LABEL = re.compile(r"\b(?:step|steps|example|equation|eq\.?|question|problem|case|part|line|option)\s*[#(]?$", re.I)
+_LABEL = re.compile(
+    r"\b(?:see|step|steps|example|equation|eq\.?|question|problem|case|part|line|option)\s*[#(]?$", re.I
+)
 _BULLET = re.compile(r"^\s*(?:[-*+•]\s+)?$")
 _AFTER_BULLET = re.compile(r"[.):]\)?\s+\S")
-_EQUALS = re.compile(r"(?<![<>!=])=+(?!=)|≈|\bequals\b|\bcomes to\b", re.I)
+_EQUALS = re.compile(r"(?<![<>!=])=+(?![=>])|≈|\bequals\b|\bcomes to\b", re.I)
 _UNIT = r"(?!(?:is|are|was|were|gives|makes|has|have|costs|leaves|totals?)\b)[^\W\d_]+"
 _JOINED = re.compile(
-    rf"\s*(?:\([^)]*\)\s*)?(?:{_UNIT}\s+){{0,2}}(?:or|and|to|through|[-–—,/+*×x÷&])\s*(?:about |also |maybe |else )?"
+    rf"\s*(?:\([^)]*\)\s*)?(?:{_UNIT}\s+){{0,2}}\(?(?:or|and|to|through|[-–—,/+*×x÷&])\s*(?:about |also |maybe |else )?"
     rf"|\s*(?:{_UNIT})?\s*",
     re.I,
 )
@@ -39,14 +41,29 @@ _COPULA = re.compile(
     re.I,
 )
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
-_ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_ASIDE = re.compile(r"\((?!\s*(?:or|and|maybe)\b)[^()]*\)|\[[^\[\]]*\]", re.I)
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_a-z]|\*\*|[\"“])|\n+")
-_LARGE = re.compile(r"\b(?:larg|great|bigg|high|more|most|long|max|tall|heav)", re.I)
-_SMALL = re.compile(r"\b(?:small|less|least|low|few|short|min|light)", re.I)
-_MORE_THAN = re.compile(
-    r"\s*(?:is|are|was)?\s*(?:[^\W\d_]+ )?(?:(?P<large>>|(?:larg|great|bigg|high|long|tall|heavi)er than|more than)"
-    r"|(?P<small><|(?:small|low|short|light|few)er than|less than))\s*",
+_PLACES = re.compile(
+    r"\s*[,:;–-]?\s+(?:once |namely )?(?:at|in|on|as)\s+(?:the\s+)?"
+    r"(?:(?:positions?|places?|ind(?:ex(?:es)?|ices)|letters?)\s+(?:numbers?\s+)?#?\d|\d+(?:st|nd|rd|th)\b).*|:\s+at\b.*",
+    re.I | re.S,
+)
+_LISTING = re.compile(r":\s+-?[\d.]+(?:\s*,\s*-?[\d.]+)*\s*,?\s+and\s+-?[\d.]+\W*$")
+_NOT_IT = re.compile(  # before a number: it bounds what is meant, or something is still to be done with it
+    r"(?:\b(?:at least|at most|(?:more|less|fewer|greater|larger|smaller|higher|lower) than(?: or equal to)?|over|under"
+    r"|above|below|beyond|up to|no (?:more|less) than|twice|double|thrice|triple"
+    r"|(?:half|third|quarter|square|cube|root|power|factorial|log|logarithm|sine|cosine) of)\s+(?:about |the |a )?"
+    r"|(?<![-=])[<>≤≥]=?\s*|\\[lg](?:eq?|t)\b\s*|[±∓]\s*)$",
     re.I,
+)
+_NOT_ALL = re.compile(r"\s*(?:squared\b|cubed\b|factorial\b|±|\+/-|\\pm\b|plus or minus\b|plus/minus\b)", re.I)
+_FINAL_MINUS = re.compile(r"^\s*[-–]\s+(?=[$€£¥₹]?[\d.])")
+_DOZENS = re.compile(r"\bhow many dozens?\b", re.I)
+_OTHERS = re.compile(r"\s*(?:the|all)\s+(?:others?|rest)(?:\s+\w+)?\s+(?:is|are|was|were)\b", re.I)
+_WITHDRAWN = re.compile(r"\b(?:wait|actually|no|sorry|correction|wrong|mistake|instead)\b", re.I)
+_NUMBERED = (
+    (re.compile(r"^[ \t>*_]*(\d{1,2})[.)](?=\s)", re.M), 2),  # lines; so many make a list
+    (re.compile(r"(?:^|(?<=\s))(\d{1,2})[.)](?=\s)"), 3),  # in the line
 )
 
 
@@ -91,12 +108,36 @@ def read(answer: str, question: str = "") -> Number | None:
     comparison the side that the question asks for is read, so that "9.11 is smaller" answers which is larger.
     """
     answer = answer[-LONGEST:]
+    if _DOZENS.search(question):
+        answer = re.sub(r"\bdozens?\b", "", answer, flags=re.I)
     if said := marked(answer):
         return _of_clause(said[:CLAUSE], question, announced=True)
-    for sentence in reversed(_SENTENCES.split(answer)):
-        sentence = sentence[-CLAUSE:]
-        if any(map(str.isalnum, sentence)) and _candidates(cleaned(sentence)):
-            return _of_clause(sentence, question, announced=False)
+    sentences = [sentence[-CLAUSE:] for sentence in _SENTENCES.split(_unnumbered(answer))]
+    if picked := _picked(sentences, question):
+        return picked
+    for sentence in reversed(sentences):
+        if any(map(str.isalnum, sentence)) and not _OTHERS.match(sentence) and _candidates(cleaned(sentence)):
+            return _of_clause(re.sub(r"^\s*>\s+", "", sentence), question, announced=False)
+    return None
+
+
+def _unnumbered(text: str) -> str:
+    """The text without the numbers of a list's items."""
+    for marks, fewest in _NUMBERED:
+        told = marks.findall(text)
+        if len(told) >= fewest and told == [str(number) for number in range(1, len(told) + 1)]:
+            text = marks.sub("", text)
+    return text
+
+
+def _picked(sentences: Sequence[str], question: str) -> Number | None:
+    """What the last sentence that ranks picks; what is withdrawn after it is not looked for."""
+    for sentence in reversed(sentences):
+        plain = cleaned(sentence)
+        if picked := comparisons.picked(_outside(plain), question):
+            return picked
+        if _WITHDRAWN.search(plain):
+            return None
     return None
 
 
@@ -107,36 +148,63 @@ def _wanted(item: Item) -> list[Number]:
 
 def _of_clause(clause: str, question: str, announced: bool) -> Number | None:
     """The number that a clause gives; an announced one begins with it, another ends in it."""
-    bold = [text for text in _BOLD.findall(clause) if len(_candidates(cleaned(text))) == 1]
-    text = cleaned(bold[0] if len(bold) == 1 and not announced else clause)
-    aside = _ASIDE.sub(" ", text)
-    text = aside if _candidates(aside) else text
-    compared = _compared(text, question)
-    if compared is not None:
-        return compared[0] if compared else None
-    if _is_opposite(text, question):
+    whole = _outside(cleaned(clause))
+    place = comparisons.asked(question)
+    if place and comparisons.compares(whole):
+        compared = comparisons.compared(whole, question)
+        return comparisons.picked(whole, question) or (compared[0] if compared else None)
+    if comparisons.compared(whole, question) is not None:
         return None
+    bold = [text for text in _BOLD.findall(clause) if len(_candidates(cleaned(text))) == 1]
+    text = _outside(cleaned(bold[0])) if len(bold) == 1 and not announced else whole
     result = _EQUALS.split(text)[-1]
     begins = announced
     if result != text and _candidates(result):
         text, begins = result, True
-    return _chosen(text, _candidates(text), begins)
+    if begins:
+        text = _FINAL_MINUS.sub("-", text)
+    text = _without_listing(text)
+    return _chosen(text, begins, place is not None or comparisons.ranks(whole))
 
 
-def _chosen(text: str, numbers: Sequence[Number], begins: bool) -> Number | None:
-    """One of a clause's numbers; None where it is not clear which."""
-    if not numbers:
-        return None
+def _without_listing(text: str) -> str:
+    """The text without where or what things are, behind how many they are: "2 times: at positions 3 and 8"."""
+    counted = _PLACES.sub("", text)
+    text = counted if _candidates(counted) else text
+    before = _LISTING.sub("", text)
+    is_count = comparisons.ranks(before) or any(_COPULA.search(_before(before, one)) for one in _candidates(before))
+    return before if is_count else text
+
+
+def _outside(text: str) -> str:
+    """The text without what is in brackets, unless all its numbers are, or what is in them takes back: (or 11)."""
+    outside = _ASIDE.sub(" ", text)
+    return outside if _candidates(outside) else text
+
+
+def _chosen(text: str, begins: bool, ranks: bool) -> Number | None:
+    """One of a clause's numbers; None where it is not clear which, as where it compares several."""
+    numbers = _candidates(text)
     if not begins and len(numbers) > 1:
         stated = [number for number in numbers if _COPULA.search(_before(text, number))]
+        if ranks and not stated:
+            numbers = _candidates(comparisons.head(text))
+            return numbers[0] if len(numbers) == 1 and _is_it(text, numbers[0]) else None
         at = numbers.index(stated[-1]) if stated else len(numbers) - 1
     else:
         at = 0 if begins else len(numbers) - 1
-    number = numbers[at]
+    if not numbers:
+        return None
     neighbours = [(numbers[i], numbers[i + 1]) for i in (at - 1, at) if 0 <= i < len(numbers) - 1]
     is_open = any(_JOINED.fullmatch(text[left.end : right.start]) for left, right in neighbours)
-    hedged = _HEDGED.search(_before(text, number)) is not None
-    return None if is_open or hedged or number.value is None else number
+    return None if is_open or not _is_it(text, numbers[at]) else numbers[at]
+
+
+def _is_it(text: str, number: Number) -> bool:
+    """Whether a number is given as it stands: not "at least 5", "half of 5", "5 squared", "between 5"."""
+    before = _before(text, number)
+    bounded = _HEDGED.search(before) or _NOT_IT.search(before) or _NOT_ALL.match(text, number.end)
+    return number.value is not None and not bounded
 
 
 def _candidates(text: str) -> list[Number]:
@@ -156,31 +224,6 @@ def _before(text: str, number: Number) -> str:
     """What stands near before a number; cut, it does not begin as its line does."""
     start = number.start - NEAR
     return text[: number.start] if start <= 0 else f"…{text[start : number.start]}"
-
-
-def _compared(text: str, question: str) -> list[Number] | None:
-    """Of "A is larger than B" or "A < B < C" the one asked for; empty if unclear, None if nothing is compared."""
-    numbers = find(text)
-    relations = [_MORE_THAN.fullmatch(text[a.end : b.start]) for a, b in pairwise(numbers)]
-    directions = {"large" if found["large"] else "small" for found in relations if found}
-    if not directions:
-        return None
-    asked = _asked(question)
-    if None in relations or len(directions) > 1 or not asked:
-        return []
-    return [numbers[0] if directions == {asked} else numbers[-1]]
-
-
-def _asked(question: str) -> str:
-    """Which end a question asks for: large, small, or empty where it asks for none or for both."""
-    large, small = bool(_LARGE.search(question)), bool(_SMALL.search(question))
-    return "" if large == small else "large" if large else "small"
-
-
-def _is_opposite(text: str, question: str) -> bool:
-    """Whether it says which is smaller where the larger is asked for, or the other way round."""
-    asked, said = _asked(question), _asked(text)
-    return bool(asked and said and asked != said)
 
 
 KIND = Numeric

@@ -2,7 +2,8 @@
 
 The sandbox runs a part of Python. A program that needs more of it than there is (inheritance, yield, numpy) has not
 been tested: that is an error, counted apart, and no wrong answer. What runs too long, wants too much memory or prints
-without an end is wrong.
+without an end is wrong. So is an answer that gives another meaning to what the tests rely on: a built-in that they use,
+or == where nobody asked for a class that defines it.
 """
 
 import ast
@@ -37,6 +38,7 @@ _NO_IMPORT = re.compile(r"ImportError: cannot import name '(\w+)' from '([\w.]+)
 _NO_ATTRIBUTE = re.compile(r"AttributeError: (?:(module|type object) )?'(\w+)' (?:object )?has no attribute '(\w+)'")
 _NO_NAME = re.compile(r"NameError: name '(\w+)' is not defined")
 _DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_COMPARE = frozenset({"__eq__", "__ne__", "__contains__", "__sub__", "__rsub__"})
 _NOBODY_THERE = frozenset({"input", "exit", "quit", "breakpoint", "help"})
 
 
@@ -87,6 +89,8 @@ class UnitTests(Scorer):
         found = await asyncio.to_thread(code.program, item, answer[-LONGEST:])
         if found.why or len(found.code) > MAX_CODE:
             return Score(value=0, said=found.why or f"the program is longer than {MAX_CODE:,} characters")
+        if trick := _tampered(item, found.code):
+            return Score(value=0, said=trick, read=found.code)
         program = _assembled(item, found.code)
         began = time.monotonic()
         try:
@@ -102,6 +106,17 @@ def _check_something(item: Item) -> bool:
     run = [node for node in (tree.body if tree else ()) if not isinstance(node, _DEFINED)]
     asserted = any(isinstance(inner, ast.Assert | ast.Call) for node in run for inner in ast.walk(node))
     return asserted or bool(_added_calls(item))
+
+
+def _tampered(item: Item, own: str) -> str:
+    """What the tests rely on and the answer gives another meaning, in a sentence; empty where there is nothing."""
+    names = code.meanings(own)
+    used = {node.id for node in ast.walk(ast.parse(item.tests)) if isinstance(node, ast.Name)} & set(dir(builtins))
+    if taken := sorted((names & used) - code.tested(item)):
+        return f"it gives {taken[0]} another meaning, which the tests use"
+    asked = f"{item.question}\n{item.tests}"
+    decides = sorted(names & _COMPARE) if "class" not in asked and "__eq__" not in asked else []
+    return f"it defines {decides[0]}, which would decide the tests" if decides else ""
 
 
 def _added_calls(item: Item) -> list[str]:

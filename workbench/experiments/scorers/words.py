@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-NEAR = 200  # characters before a phrase in which its clause begins
+NEAR = 200  # characters before and after a phrase that say whether it is denied
 
 _FOLDED = str.maketrans("‘’‚‛′“”„‟″«»–—‐‑‒−", '\'\'\'\'\'"""""""------')
 _POWERS = re.compile("[⁰¹²³⁴-⁹⁻½⅓⅔¼¾⅛-⅞]")  # NFKC would make 103 of 10³
@@ -13,13 +13,22 @@ _MARKS = re.compile(r"[.,;:!?]+(?=\s|$)|(?<!\w)['\"()\[\]{}*_`¿¡]+|['\"()\[\]{
 _CLAUSE = re.compile(r"[.;:!?\n]\s|\n|,\s|\bbut\b", re.IGNORECASE)
 _DENIED_BEFORE = re.compile(
     r"(?:\bnot\b(?! only)|\bnever|\bno\b|\bneither|\bnor\b|\bcannot|n't|\brather than|\binstead of|\bexcept|\bunlike"
-    r"|\bwithout)(?:\W+\w+){0,4}\W*$",
+    r"|\bwithout|\bfirst thought|\bused to think)(?:\W+\w+){0,4}\W*$",
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
     r"\W*(?:(?:is|was|are|were|does|did|would be|has|have)(?:n't| not| never| no )|(?:is|was|would be|are|were)\s+"
     r"(?:\w+ )?(?:wrong|incorrect|false|impossible|mistaken|ruled out)|(?:cannot|can't|isn't|wasn't)\b)",
     re.IGNORECASE,
+)
+_MISTAKE = re.compile(
+    r"\W*(?:is|was|are|were|(?:would|could|might|may|must) (?:be|have been))\s+(?:an?\s+|the\s+)?(?:[\w-]+ ){0,2}"
+    r"(?:mistake|error|misconception|trap|confusion)\b",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(r"[^.!?\n]*\?(?!\W*(?:yes|yeah|right|correct|exactly|indeed)\b)", re.IGNORECASE)
+_OFFERED = re.compile(
+    r"\b(?:options|choices|candidates|possibilities)(?: \w+)?\s*(?::|\bare\b)[^.!?\n]*$", re.IGNORECASE
 )
 
 
@@ -56,8 +65,10 @@ def says(text: str, phrase: str, whole: bool = True) -> bool:
 
 
 def is_denied(text: str, start: int, end: int) -> bool:
-    """Whether what stands from `start` to `end` is denied in its own clause."""
+    """Whether what stands from `start` to `end` is denied in its own clause, only asked, or only offered."""
     near = text[max(0, start - NEAR) : start]
     begins = [mark.end() for mark in _CLAUSE.finditer(near)]
     clause = near[begins[-1] if begins else 0 :]
-    return bool(_DENIED_BEFORE.search(clause) or _DENIED_AFTER.match(text, end))
+    after = text[end : end + NEAR]
+    denied = _DENIED_BEFORE.search(clause) or _DENIED_AFTER.match(after) or _MISTAKE.match(after)
+    return bool(denied or _ASKED.match(after) or _OFFERED.search(near))
