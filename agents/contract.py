@@ -74,7 +74,7 @@ class Bench(ABC):
         """Stream a model's answer and return it.
 
         With `schema`, `parsed` is a valid instance of it, or StructuredOutputError is raised. A run has one seed: calls
-        that ask the same differ by `sample` (0, 1, 2, ...), which is added to it.
+        that ask the same differ by `sample` (0, 1, 2, ...), each of which has a seed of its own made from it.
         """
 
     @abstractmethod

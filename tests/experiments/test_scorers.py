@@ -492,3 +492,18 @@ async def test_a_long_and_odd_answer_is_scored_soon(unit):
     for name in ("exact", "numeric", "contains", "token_f1", "rouge_l", "unit_tests"):
         await registry.create(name).score(tested, text)
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("A child meets somebody who asks as no one else does.", False),
+        ("It is the rose, the only one that he has tamed.", False),
+        ("One.", True),
+        ("The number of times is one.", True),
+        ("Answer: one", True),
+    ],
+)
+async def test_one_is_a_number_only_where_it_counts(answer: str, right: bool) -> None:
+    score = await registry.create("numeric").score(Item(id="1", question="How many l?", answer="1"), answer)
+    assert bool(score.value) is right, score.said

@@ -21,6 +21,7 @@ from workbench.request import ModelSettings, RunRequest
 
 BLOCK = 10  # items
 UNSCORED: dict[str, Any] = {"score": None, "said": "", "rounds": (), "samples": ()}
+UNSCORED |= {"judging_tokens": 0, "judging_calls": 0}
 PLACEHOLDER = "?"  # the question while a lane has none
 
 Fields = TypeVar("Fields", bound=BaseModel)

@@ -19,7 +19,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(  # "The capital of France is"
-    r"(?:(?:so|thus|therefore|hence),?\s+)?the\s+(?:[^\s.!?]+\s+){1,6}?(?:is|was|are|were|(?:will|would|must)\s+be)\s+"
+    r"(?:(?:so|thus|therefore|hence),?\s+)?the\s+(?:[^\s.!?]+\s+){1,8}?(?:is|was|are|were|(?:will|would|must)\s+be)\s+"
     r"(?:an?\s+)?(?!not\b)(?!.*\s(?:is|was|are|were)\s)",
     re.IGNORECASE,
 )

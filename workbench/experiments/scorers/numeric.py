@@ -14,6 +14,7 @@ from workbench.experiments.scorers.base import AskModel, Scorer, ScorerSettings,
 from workbench.experiments.scorers.numbers import Number, alone, cleaned, find, same
 
 LONGEST = 20_000  # characters of an answer's end that are read
+FEW_WORDS = 4  # of a text in which "one" is a number
 CLAUSE = 2_000  # characters of the clause that gives the number
 NEAR = 60  # characters before and after a number that say what it is
 
@@ -182,9 +183,17 @@ def _outside(text: str) -> str:
     return outside if _candidates(outside) else text
 
 
+def _is_pronoun(text: str, number: Number) -> bool:
+    """Whether "one" counts nothing, as in "the one who left"."""
+    counts = _COPULA.search(_before(text, number)) or len(text.split()) <= FEW_WORDS
+    return number.text.casefold() == "one" and not counts
+
+
 def _chosen(text: str, begins: bool, ranks: bool) -> Number | None:
     """One of a clause's numbers; None where it is not clear which, as where it compares several."""
     numbers = _candidates(text)
+    if not begins:
+        numbers = [number for number in numbers if not _is_pronoun(text, number)]
     if not begins and len(numbers) > 1:
         stated = [number for number in numbers if _COPULA.search(_before(text, number))]
         if ranks and not stated:
