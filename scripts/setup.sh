@@ -41,9 +41,10 @@ if ! { [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -m pip --version >/dev/nu
     "$python" -m venv --clear "$VENV"
 fi
 
+# Two small packages, without any compiled part, come as source alone.
 say "Installing what requirements.lock names (a download of about 270 MB, 1.1 GB on disk; once) ..."
 rm -f "$VENV"/installed-*.lock
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-binary forbiddenfruit,rouge-score \
     -r requirements.lock
 cp requirements.lock "$(stamp)"
 say "Ready."
