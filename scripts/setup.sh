@@ -42,7 +42,7 @@ if ! { [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -m pip --version >/dev/nu
 fi
 
 # Two small packages, without any compiled part, come as source alone.
-say "Installing what requirements.lock names (a download of about 270 MB, 1.1 GB on disk; once) ..."
+say "Installing what requirements.lock names (a download of about 350 MB, 1.4 GB on disk; once) ..."
 rm -f "$VENV"/installed-*.lock
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-binary forbiddenfruit,rouge-score \
     -r requirements.lock

@@ -6,7 +6,7 @@ grouped into correct, incorrect and halted, with the self-reflections that went 
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
@@ -260,16 +260,19 @@ def keep(store: RunStore, data: bytes, chosen: Iterable[int] | None = None) -> K
     if not places or not 0 <= places[0] <= places[-1] < len(found):
         raise BundleError("Nothing of the log was chosen.", "Choose at least one attempt.")
     digest = hashlib.sha256(data + repr(places).encode()).hexdigest()
-    arrivals = list(_arrivals([(place, found[place]) for place in places]))
-    taken = foreign.take_in(store.database, f"import:{digest[:16]}", arrivals)
-    present = foreign.known(store.database, f"import:{digest[:16]}")
+    belongs = f"import:{digest[:16]}"
+    known = foreign.known(store.database, belongs)
+    arrivals = list(_arrivals([(place, found[place]) for place in places], known))
+    taken = foreign.take_in(store.database, belongs, arrivals)
+    present = foreign.known(store.database, belongs)
     return Kept(tuple(present[str(place)] for place in places), not taken)
 
 
-def _arrivals(chosen: Iterable[tuple[int, Trajectory]]) -> Iterator[Arrival]:
+def _arrivals(chosen: Iterable[tuple[int, Trajectory]], known: Mapping[str, str]) -> Iterator[Arrival]:
     latest: dict[str, str] = {}
     for place, one in chosen:
-        run_id, parent = uuid4().hex[:12], latest.get(one.question, "") if one.trial > 1 else ""
+        run_id = known.get(str(place)) or uuid4().hex[:12]
+        parent = latest.get(one.question, "") if one.trial > 1 else ""
         latest[one.question] = run_id
         arrival = Arrival(run_id, str(place), parent=parent)
         for event in events(one, run_id, parent):
