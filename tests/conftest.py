@@ -18,6 +18,7 @@ from workbench.settings import CHECKOUT, SMALL_MODEL, Settings, load
 # Read before any test cleans the environment: the models are large, and tests use the person's own copies.
 MODELS = load().models_path
 OURS = ("WORKBENCH_", "OLLAMA_", "OPENAI_")
+SCREEN = ("COLUMNS", "LINES")  # of the terminal that the tests were started in
 CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -29,7 +30,7 @@ CHROMIUM_FLAGS = [
 
 def clean_environment(home: Path) -> dict[str, str]:
     """The environment without the person's own settings; ours are empty, so that .env has no say either."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS) and name not in SCREEN}
     ours = {str(field.alias): "" for field in Settings.model_fields.values()}
     return kept | ours | {"WORKBENCH_HOME": str(home), "WORKBENCH_MODELS": str(MODELS)}
 

@@ -176,7 +176,7 @@ def test_a_mistake_is_said_in_the_dialog_which_keeps_everything(tab: Tab, essay:
     field = dialog.get_by_role("textbox", name="Essay critic")
     field.fill("Judge $this.")
     field.press("Control+Enter")
-    dialog.get_by_text("the template uses $this").wait_for()
+    dialog.get_by_text("$this is not a variable").wait_for()
     expect(field).to_have_value("Judge $this.")
     page.keyboard.press("Escape")
     dialog.wait_for(state="detached")

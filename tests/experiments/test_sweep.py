@@ -331,12 +331,17 @@ def test_an_answer_that_the_machine_cannot_use_is_the_lanes_own_failure(settings
     assert cell.said.startswith("no answer: ")
 
 
-def test_what_failed_for_good_begins_anew_when_it_is_retried(settings: Settings):
-    refusals = iter([ScriptedAnswer(error="content_refused")])
-    backend = Counting(lambda request: next(refusals, ScriptedAnswer(text="Answer: 1")))
-    with sweeps_on(settings, {"scripted": backend}) as sweeps:
+def test_a_fault_of_our_own_begins_anew_when_it_is_retried(settings: Settings):
+    faults = iter([ZeroDivisionError("a fault")])
+
+    def answer(request: ChatRequest) -> ScriptedAnswer:
+        if fault := next(faults, None):
+            raise fault
+        return ScriptedAnswer(text="Answer: 1")
+
+    with sweeps_on(settings, {"scripted": Counting(answer)}) as sweeps:
         (first,) = run(sweeps, plan(lanes=[{"name": "plain", "machine": "direct"}]), sums(1))
-        assert (first.status, first.error_code) == ("error", "content_refused")
+        assert (first.status, first.error_code) == ("error", "internal")
         sweeps.retry_errors("sums")
         (second,) = done(sweeps, "sums")
         assert (second.status, second.score) == ("done", 1.0) and second.run_id != first.run_id
