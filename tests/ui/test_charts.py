@@ -54,8 +54,8 @@ def test_every_legend_entry_names_the_feedback():
 
 def test_flips_are_bars_up_and_down_with_their_numbers():
     better, worse = drawn(charts.flips_per_round(experiment().ledgers[0]))["data"]
-    assert (better["x"], better["y"], better["text"]) == ([2, 3], [0, 20], ["0", "20"])
-    assert (worse["y"], worse["text"]) == ([-10, 0], ["10", "0"])
+    assert (better["x"], better["y"], better["text"]) == ([2, 3], [0, 20], ["", "20"])
+    assert (worse["y"], worse["text"]) == ([-10, 0], ["10", ""])
 
 
 def test_the_score_at_each_round_has_its_number_and_interval():

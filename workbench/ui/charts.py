@@ -129,7 +129,7 @@ def flips_per_round(ledger: Ledger, theme: Theme = "light") -> Figure:
             go.Bar(
                 x=[step.number for step in steps],
                 y=[sign * count for count in counts],
-                text=[f"{count:,}" for count in counts],
+                text=[f"{count:,}" if count else "" for count in counts],
                 textposition="outside",
                 marker={"color": colour},
                 name=f"{words} · {_named(ledger)}",
