@@ -25,7 +25,12 @@ run: setup ## open the app at http://localhost:8501 (PORT=... for another)
 test: setup ## run all tests, those in a real browser too (ARGS="-k name" for some)
 	@$(PY) -m scripts.find_browser
 	@$(PY) -m workbench models fetch $(SMALL_MODEL)
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25 $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	@$(PY) -m pytest -n 2 --dist loadfile --durations=25 --ignore=tests/browser
+	@$(PY) -m pytest tests/browser
+else
+	@$(PY) -m pytest $(ARGS)
+endif
 
 check: setup ## ruff and mypy
 	@$(PY) -m ruff check

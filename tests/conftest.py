@@ -37,10 +37,7 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: while Playwright's loop lives in the main thread, no asynchronous test can run there.
-
-    So it is with several workers too, who take file after file in this order (`--no-loadscope-reorder`).
-    """
+    """Browser tests last: while Playwright's loop lives in the main thread, no asynchronous test can run there."""
     items.sort(key=lambda item: Path(item.path).is_relative_to(CHECKOUT / "tests" / "browser"))
 
 

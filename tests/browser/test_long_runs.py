@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.app_server import AppServer
 from tests.browser.driving import button, scrolls_sideways, visit
@@ -66,8 +67,7 @@ def test_what_was_asked_for_is_still_there_after_another_page(tab: Tab, long_run
     page.locator(".st-key-navigation").get_by_text("Models").click()
     page.locator(".wb-model").first.wait_for()
     page.locator(".st-key-navigation").get_by_text("Bench").click()
-    page.locator("#entry-0").wait_for(state="attached")
-    assert page.locator(".wb-card").count() == STEPS
+    expect(page.locator(".wb-card")).to_have_count(STEPS, timeout=60_000)
 
 
 def test_another_run_clears_every_card_of_a_long_one(tab: Tab, long_run: str, essay: str):

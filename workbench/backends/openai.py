@@ -51,6 +51,7 @@ from workbench.events import ToolCall
 from workbench.settings import Settings
 
 OPENAI_ITSELF = "https://api.openai.com/v1"
+IDLE_SECONDS = 2.0
 STATUS_SECONDS = 8.0
 LOADING_SECONDS = 1.0  # between two questions whether a server has loaded its model
 AT_ONCE = 16  # calls handed on at once: behind them a server has a queue of its own, which knows no sessions
@@ -257,7 +258,11 @@ class OpenAIBackend:
             timeout=openai.Timeout(None, connect=wire.CONNECT_SECONDS),
             # A proxy named in the environment never knows the way to this machine's own loopback.
             http_client=openai.DefaultAsyncHttpxClient(
-                trust_env=not _is_loopback(self._url), headers=wire.PLAIN, event_hooks=wire.limits()
+                trust_env=not _is_loopback(self._url),
+                headers=wire.PLAIN,
+                event_hooks=wire.limits(),
+                # llama.cpp closes a connection that is idle for 5 s: one that old is not tried again.
+                limits=type(openai.DEFAULT_CONNECTION_LIMITS)(keepalive_expiry=IDLE_SECONDS),
             ),
             default_headers=wire.PLAIN,
         )
