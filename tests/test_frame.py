@@ -32,6 +32,7 @@ NOT_OURS = {
     "data",
     "test-output",
     ".env",
+    ".langgraph_api",
 }
 PICTURES = {".png", ".woff2", ".ico", ".zip"}  # and what else is no text
 
