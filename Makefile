@@ -26,8 +26,8 @@ test: setup ## run all tests, those in a real browser too (ARGS="-k name" for so
 	@$(PY) -m scripts.find_browser
 	@$(PY) -m workbench models fetch $(SMALL_MODEL)
 ifeq ($(strip $(ARGS)),)
-	@$(PY) -m pytest -n 2 --dist loadfile --durations=25 --ignore=tests/browser
-	@$(PY) -m pytest tests/browser
+	@$(PY) -m pytest -n 2 --dist loadfile --durations=25 --ignore=tests/browser; first=$$?; \
+	$(PY) -m pytest tests/browser && exit $$first
 else
 	@$(PY) -m pytest $(ARGS)
 endif
