@@ -6,7 +6,6 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
@@ -17,10 +16,10 @@ from workbench.carry import arriving, leaving, published, training
 from workbench.carry.records import Contents, Imported, RunSummary
 from workbench.carry.training import Data, Extent, Form, Selection
 from workbench.cli.output import local, table
+from workbench.cli.stores import open_runs
 from workbench.errors import InvalidRequest, StoreError, WorkbenchError
 from workbench.settings import Settings
 from workbench.store.judged import Source
-from workbench.store.runs import RunStore
 from workbench.terminal import harmless
 
 SHOWN = 20  # runs of a bundle that are listed
@@ -85,22 +84,10 @@ def _output(command: argparse.ArgumentParser, required: bool) -> None:
     command.add_argument("-o", "--output", type=Path, metavar="FILE", required=required, help=where)
 
 
-@contextmanager
-def _store(settings: Settings) -> Iterator[RunStore]:
-    store = RunStore(settings.store_url)
-    try:
-        if store.notice:
-            print(store.notice, file=sys.stderr)
-        store.mark_interrupted()
-        yield store
-    finally:
-        store.close()
-
-
 def bundle_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write a run, or its whole family, into one file."""
     target = io.BytesIO()
-    with _store(settings) as store:
+    with open_runs(settings) as store:
         count = leaving.write_run(store, arguments.id, target, arguments.family)
     return _kept(arguments.output, target, _so_many(count, "run"))
 
@@ -108,7 +95,7 @@ def bundle_run(arguments: argparse.Namespace, settings: Settings) -> int:
 def bundle_experiment(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write an experiment into one file."""
     target = io.BytesIO()
-    with _store(settings) as store:
+    with open_runs(settings) as store:
         count = leaving.write_experiment(store, arguments.name, target)
     return _kept(arguments.output, target, f"The experiment with {_so_many(count, 'run')}")
 
@@ -133,7 +120,7 @@ def import_file(arguments: argparse.Namespace, settings: Settings) -> int:
         return _import_published(arguments, settings)
     imported = None
     try:
-        with _store(settings) as store, arguments.file.open("rb") as file:
+        with open_runs(settings) as store, arguments.file.open("rb") as file:
             if arguments.dry_run:
                 contents = arriving.inspect(file, store)
             else:
@@ -159,7 +146,7 @@ def _import_published(arguments: argparse.Namespace, settings: Settings) -> int:
         raise InvalidRequest(f"{arguments.file} cannot be read: {error.strerror}.", "Give the path of a log.") from None
     found, ids = published.read(data), ("",) * published.MOST
     if not arguments.dry_run:
-        with _store(settings) as store:
+        with open_runs(settings) as store:
             ids = published.keep(store, data).ids
     rows = [
         {"id": run_id, "question": one.question, "trial": one.trial, "outcome": one.outcome, "answer": one.answer}
@@ -209,7 +196,7 @@ def _say_outcome(contents: Contents, imported: Imported | None) -> None:
 def make_supervised(arguments: argparse.Namespace, settings: Settings) -> int:
     """Accepted answers as JSON lines."""
     chosen = _selection(arguments, min_score=arguments.min_score)
-    with _store(settings) as store:
+    with open_runs(settings) as store:
         data = training.supervised(store, chosen, arguments.form, arguments.extent)
     return _deliver(data, arguments, settings, "example")
 
@@ -217,7 +204,7 @@ def make_supervised(arguments: argparse.Namespace, settings: Settings) -> int:
 def make_preference(arguments: argparse.Namespace, settings: Settings) -> int:
     """Pairs of answers as JSON lines."""
     chosen = _selection(arguments, margin=arguments.margin, per_question=arguments.per_question)
-    with _store(settings) as store:
+    with open_runs(settings) as store:
         data = training.preference(store, chosen, arguments.form)
     return _deliver(data, arguments, settings, "pair")
 

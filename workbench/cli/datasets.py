@@ -3,17 +3,15 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 from workbench.cli.output import table
+from workbench.cli.stores import open_database
 from workbench.errors import InvalidRequest
 from workbench.experiments import datasets
 from workbench.experiments.dataset_columns import FIELDS
 from workbench.experiments.reading import Reading, canonical
 from workbench.settings import Settings
-from workbench.store.database import Database
 from workbench.store.datasets import DatasetStore
 from workbench.terminal import harmless
 
@@ -53,17 +51,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     delete.set_defaults(do=delete_set)
 
 
-@contextmanager
-def _store(settings: Settings) -> Iterator[DatasetStore]:
-    database = Database(settings.store_url)
-    try:
-        if database.notice:
-            print(database.notice, file=sys.stderr)
-        yield DatasetStore(database)
-    finally:
-        database.close()
-
-
 def list_sets(arguments: argparse.Namespace, settings: Settings) -> int:
     """One line per set."""
     found = []
@@ -71,7 +58,8 @@ def list_sets(arguments: argparse.Namespace, settings: Settings) -> int:
         reading = datasets.read_shipped(shipped)
         source = f"ships, fits the scorer {shipped.scorer}: {shipped.summary}"
         found.append({"name": shipped.name, "items": len(reading.items), "digest": reading.digest, "source": source})
-    with _store(settings) as store:
+    with open_database(settings) as database:
+        store = DatasetStore(database)
         found += [asdict(row) for row in store.list()]
     if arguments.json:
         for row in found:
@@ -84,7 +72,8 @@ def list_sets(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def show_set(arguments: argparse.Namespace, settings: Settings) -> int:
     """A set's first items as they are asked; with --json as the lines of a JSONL file."""
-    with _store(settings) as store:
+    with open_database(settings) as database:
+        store = DatasetStore(database)
         reading = datasets.load(arguments.name, store)
     items = reading.items[: max(arguments.limit, 0)]
     if arguments.json:
@@ -126,7 +115,8 @@ def add_file(arguments: argparse.Namespace, settings: Settings) -> int:
     """Keep a file's data set; rows that are left out on standard error."""
     reading = _read(arguments)
     reading = replace(reading, name=arguments.name) if arguments.name else reading
-    with _store(settings) as store:
+    with open_database(settings) as database:
+        store = DatasetStore(database)
         if known := store.find(reading.digest):
             print(harmless(f"These items are kept already, as {known.name}."), file=sys.stderr)
         digest = store.add(reading)
@@ -161,7 +151,8 @@ def _say_problems(reading: Reading) -> None:
 
 def rename_set(arguments: argparse.Namespace, settings: Settings) -> int:
     """Give a kept set another name."""
-    with _store(settings) as store:
+    with open_database(settings) as database:
+        store = DatasetStore(database)
         row = store.rename(arguments.name, arguments.to)
     print(harmless(f"{row.digest[:DIGEST]} is now {row.name}."))
     return 0
@@ -169,7 +160,8 @@ def rename_set(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def delete_set(arguments: argparse.Namespace, settings: Settings) -> int:
     """Delete a kept set."""
-    with _store(settings) as store:
+    with open_database(settings) as database:
+        store = DatasetStore(database)
         row = store.get(arguments.name)
         store.delete(row.digest)
     print(harmless(f"Deleted {row.name}, {row.items:,} items."))

@@ -4,17 +4,17 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.cli.asking import interruptible, open_engine
 from workbench.cli.output import FAILED, INTERRUPTED, local, table
+from workbench.cli.stores import open_database
 from workbench.errors import InvalidRequest, StoreError
 from workbench.experiments import datasets, plan
 from workbench.experiments.reading import Reading
+from workbench.experiments.words import duration
 from workbench.settings import Settings
 from workbench.store import checkpoints
 from workbench.store.database import Database
@@ -118,7 +118,7 @@ def _follow(sweeps: "Sweeps", experiment: str, again: str, settings: Settings) -
             return INTERRUPTED
     far = sweeps.progress(experiment)
     line.say(_told(far))
-    found = _opened(sweeps.store, DatasetStore(sweeps.engine.store.database), experiment)
+    found = _opened(sweeps.engine.store.database, experiment)
     _print_results(found)
     if far.waiting:
         line.say(f"It has stopped: {far.reason} To go on: python -m workbench {again}")
@@ -137,17 +137,11 @@ def _told(far: "Progress") -> str:
     parts = [
         f"{far.done} of {far.cells} done",
         f"{far.errors} failed" if far.errors else "",
-        f"about {_duration(far.seconds_left)} left" if far.seconds_left else "",
+        f"about {duration(far.seconds_left)} left" if far.seconds_left else "",
         f"{far.tokens:,} tokens",
         ", ".join(scores),
     ]
     return " · ".join(filter(None, parts))
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 @dataclass(frozen=True)
@@ -158,25 +152,11 @@ class _Opened:
     results: "Results"
 
 
-def _opened(store: ExperimentStore, sets: DatasetStore, name: str) -> _Opened:
-    from workbench.experiments.results import results
-    from workbench.experiments.scorers import registry
+def _opened(database: Database, name: str) -> _Opened:
+    from workbench.experiments.kept import results_of
 
-    row = store.get(name)
-    items = sets.items(row.dataset, row.plan.limit)
-    graded = registry.kind(row.plan.scorer.name).graded
-    return _Opened(row, results(row.plan, items, store.cells(row.id), graded))
-
-
-@contextmanager
-def _stores(settings: Settings) -> Iterator[tuple[ExperimentStore, DatasetStore]]:
-    database = Database(settings.store_url)
-    try:
-        if database.notice:
-            _say(database.notice)
-        yield ExperimentStore(database), DatasetStore(database)
-    finally:
-        database.close()
+    row = ExperimentStore(database).get(name)
+    return _Opened(row, results_of(row, database))
 
 
 def _code(row: ExperimentRow) -> int:
@@ -185,7 +165,8 @@ def _code(row: ExperimentRow) -> int:
 
 def list_experiments(arguments: argparse.Namespace, settings: Settings) -> int:
     """One line per experiment."""
-    with _stores(settings) as (store, _):
+    with open_database(settings) as database:
+        store = ExperimentStore(database)
         rows = store.experiments()
     if arguments.json:
         for row in rows:
@@ -205,8 +186,8 @@ def show_results(arguments: argparse.Namespace, settings: Settings) -> int:
     """Each lane's score with its interval, cost, and each pair's test."""
     from workbench.experiments.results import to_json
 
-    with _stores(settings) as stores:
-        found = _opened(*stores, arguments.name)
+    with open_database(settings) as database:
+        found = _opened(database, arguments.name)
     if arguments.json:
         print(json.dumps({"id": found.row.id, "status": found.row.status, **to_json(found.results)}, indent=2))
     else:
@@ -243,8 +224,8 @@ def compare_lanes(arguments: argparse.Namespace, settings: Settings) -> int:
     """One lane against another on the items that both have finished."""
     from workbench.experiments.results import to_json
 
-    with _stores(settings) as stores:
-        found = _opened(*stores, arguments.name)
+    with open_database(settings) as database:
+        found = _opened(database, arguments.name)
     try:
         pair = found.results.pair(arguments.a, arguments.b)
     except KeyError:
@@ -271,8 +252,8 @@ def export_results(arguments: argparse.Namespace, settings: Settings) -> int:
     """The report into an HTML file, every answer into a CSV one or to standard output."""
     from workbench.experiments import report
 
-    with _stores(settings) as stores:
-        found = _opened(*stores, arguments.name)
+    with open_database(settings) as database:
+        found = _opened(database, arguments.name)
     if arguments.html is not None:
         _write(arguments.html, report.html(found.results, local(found.row.created_at)))
     if arguments.csv is not None:
@@ -309,7 +290,8 @@ def retry_errors(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def delete_experiment(arguments: argparse.Namespace, settings: Settings) -> int:
     """Delete an experiment after asking."""
-    with _stores(settings) as (store, _):
+    with open_database(settings) as database:
+        store = ExperimentStore(database)
         row = store.get(arguments.name)
         if not arguments.yes and not _agreed(row):
             _say("Nothing was deleted.")

@@ -3,18 +3,16 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from workbench import prompts
 from workbench.cli.flags import standard_input
 from workbench.cli.output import local, table
+from workbench.cli.stores import open_database
 from workbench.errors import InvalidRequest, StoreError
 from workbench.request import Example
 from workbench.settings import Settings
-from workbench.store.database import Database
 from workbench.store.prompts import PromptStore, PromptVersion
 from workbench.terminal import harmless
 
@@ -63,21 +61,11 @@ def _add_carrying(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     taking.set_defaults(do=import_versions)
 
 
-@contextmanager
-def _library(settings: Settings) -> Iterator[PromptStore]:
-    database = Database(settings.store_url)
-    try:
-        if database.notice:
-            print(database.notice, file=sys.stderr)
-        yield PromptStore(database)
-    finally:
-        database.close()
-
-
 def list_versions(arguments: argparse.Namespace, settings: Settings) -> int:
     """One line per version."""
     names = [arguments.machine] if arguments.machine else prompts.machines()
-    with _library(settings) as library:
+    with open_database(settings) as database:
+        library = PromptStore(database)
         found = [one for name in names for versions in library.library(name).values() for one in versions]
     if arguments.json:
         for one in found:
@@ -103,7 +91,8 @@ def _cells(version: PromptVersion) -> list[str]:
 
 def show_version(arguments: argparse.Namespace, settings: Settings) -> int:
     """A version's template, then its examples turn by turn."""
-    with _library(settings) as library:
+    with open_database(settings) as database:
+        library = PromptStore(database)
         version = library.find(arguments.machine, arguments.role, arguments.ref)
     print(harmless(version.template.rstrip("\n")))
     for number, example in enumerate(version.examples, 1):
@@ -119,7 +108,8 @@ def save_version(arguments: argparse.Namespace, settings: Settings) -> int:
     place, home = (arguments.machine, arguments.role), settings.home
     template = _text(arguments.file)
     author = prompts.author(home) if arguments.author is None else arguments.author
-    with _library(settings) as library:
+    with open_database(settings) as database:
+        library = PromptStore(database)
         examples: tuple[Example, ...] = library.find(*place, arguments.examples_of).examples
         saved = library.save(*place, template, examples, arguments.note, author)
     if arguments.author:
@@ -133,7 +123,8 @@ def save_version(arguments: argparse.Namespace, settings: Settings) -> int:
 def name_version(arguments: argparse.Namespace, settings: Settings) -> int:
     """Call a version by a name, or by none again."""
     place = (arguments.machine, arguments.role)
-    with _library(settings) as library:
+    with open_database(settings) as database:
+        library = PromptStore(database)
         version = library.rename(*place, library.find(*place, arguments.ref).number, arguments.name)
     _say_what_it_is(version)
     return 0
@@ -142,7 +133,8 @@ def name_version(arguments: argparse.Namespace, settings: Settings) -> int:
 def tag_version(arguments: argparse.Namespace, settings: Settings) -> int:
     """Give a version these tags, and no others."""
     place = (arguments.machine, arguments.role)
-    with _library(settings) as library:
+    with open_database(settings) as database:
+        library = PromptStore(database)
         version = library.tag(*place, library.find(*place, arguments.ref).number, arguments.tags)
     _say_what_it_is(version)
     return 0
@@ -155,7 +147,8 @@ def _say_what_it_is(version: PromptVersion) -> None:
 
 def make_default(arguments: argparse.Namespace, settings: Settings) -> int:
     """Let new runs use a version."""
-    with _library(settings) as library:
+    with open_database(settings) as database:
+        library = PromptStore(database)
         version = library.find(arguments.machine, arguments.role, arguments.ref)
         library.make_default(arguments.machine, arguments.role, version.number)
     print(harmless(f"New runs of {arguments.machine} use {version.title} of {arguments.role}."))
@@ -164,7 +157,8 @@ def make_default(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def export_versions(arguments: argparse.Namespace, settings: Settings) -> int:
     """The YAML file, to standard output or a file."""
-    with _library(settings) as library:
+    with open_database(settings) as database:
+        library = PromptStore(database)
         text = library.export(arguments.machine, arguments.role)
     if arguments.output is None:
         sys.stdout.write(text)
@@ -179,7 +173,8 @@ def export_versions(arguments: argparse.Namespace, settings: Settings) -> int:
 def import_versions(arguments: argparse.Namespace, settings: Settings) -> int:
     """Add what is new; what was there stays as it is."""
     text = _text(str(arguments.file))
-    with _library(settings) as library:
+    with open_database(settings) as database:
+        library = PromptStore(database)
         done = library.load(text)
     for one in done.added:
         print(harmless(f"{one.machine} {one.role}: {one.title} added"))

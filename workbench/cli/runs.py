@@ -4,19 +4,18 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from workbench import differences
 from workbench.cli.output import local, table
+from workbench.cli.stores import open_runs
 from workbench.compare import NEEDED, compare
 from workbench.errors import InvalidRequest, StoreError
 from workbench.events import to_json
 from workbench.settings import Settings
 from workbench.store import checkpoints
-from workbench.store.runs import STATUSES, RunRow, RunStore
+from workbench.store.runs import STATUSES, RunRow
 from workbench.terminal import Transcript, harmless, how_to_go_on
 
 DIFFERENT = 1
@@ -56,22 +55,10 @@ def _positive(text: str) -> int:
     return number
 
 
-@contextmanager
-def _store(settings: Settings) -> Iterator[RunStore]:
-    store = RunStore(settings.store_url)
-    try:
-        if store.notice:
-            print(store.notice, file=sys.stderr)
-        store.mark_interrupted()
-        yield store
-    finally:
-        store.close()
-
-
 def list_runs(arguments: argparse.Namespace, settings: Settings) -> int:
     """One line per run."""
     chosen = {"search": arguments.search, "status": arguments.status, "machine": arguments.machine}
-    with _store(settings) as store:
+    with open_runs(settings) as store:
         rows, total = store.runs(**chosen, limit=arguments.limit), store.count(**chosen)
     if arguments.json:
         for row in rows:
@@ -92,7 +79,7 @@ def _cells(row: RunRow) -> list[str]:
 
 def show_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """A run's text, as it was seen live."""
-    with _store(settings) as store:
+    with open_runs(settings) as store:
         row = store.run(arguments.id)
         events = store.events(row.id)
     print(harmless(f"{row.machine_title} · {row.backend} · {row.model} · {local(row.created_at)} · {row.status}"))
@@ -115,7 +102,7 @@ def show_run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def export_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """A run's events as JSON lines, to standard output or a file."""
-    with _store(settings) as store:
+    with open_runs(settings) as store:
         row = store.run(arguments.id)
         lines = [to_json(event) + "\n" for event in store.events(row.id)]
     if arguments.output is None:
@@ -131,7 +118,7 @@ def export_run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def diff_runs(arguments: argparse.Namespace, settings: Settings) -> int:
     """Where two runs differ, and first."""
-    with _store(settings) as store:
+    with open_runs(settings) as store:
         logs = [store.events(store.run(run_id).id, kinds=NEEDED) for run_id in (arguments.a, arguments.b)]
     comparison = compare(*logs)
     if arguments.json:
@@ -145,7 +132,7 @@ def diff_runs(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def delete_run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Delete a run after asking."""
-    with _store(settings) as store:
+    with open_runs(settings) as store:
         row = store.run(arguments.id)
         if not arguments.yes and not _agreed(row):
             print("Nothing was deleted.", file=sys.stderr)

@@ -68,6 +68,13 @@ def probability(p: float) -> str:
     return f"p = {p:.3f}" if p < 0.1 else f"p = {min(p, 1):.2f}"
 
 
+def duration(seconds: float) -> str:
+    """A time as a person says it: 45 s, 12 min, 2.5 h."""
+    if seconds < 100:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6_000 else f"{seconds / 3_600:.1f} h"
+
+
 def count(n: int, one: str, many: str = "") -> str:
     """So many of something: 1 item, 2,500 items."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"

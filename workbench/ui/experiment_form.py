@@ -176,7 +176,7 @@ def run(wanted: Plan) -> None:
     if not wanted.backend:
         wanted = wanted.model_copy(update=panel.usable(session.backend()))
     reading = experiments.reading(wanted.dataset)
-    experiments.sweeps().start(wanted, reading.items, experiments.sets().add(reading))
+    experiments.sweeps().start(wanted, reading.items, dataset_form.store().add(reading))
     session.open_experiment(wanted.name)
 
 

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from workbench.experiments.lanes import role
 from workbench.experiments.progress import LaneProgress, Progress
 from workbench.experiments.scorers import registry as scorers
-from workbench.experiments.words import Scale, count
+from workbench.experiments.words import Scale, count, duration
 from workbench.store.experiments import BUSY, ExperimentRow
 from workbench.ui import experiments, metrics
 from workbench.ui.markdown import escape
@@ -52,13 +52,6 @@ def progress_html(far: Progress, scale: Scale) -> str:
     state = f'<b class="wb-state wb-{far.status}">{far.status}</b>'
     lanes = "" if far.done == far.cells else "".join(_lane(place, lane, scale) for place, lane in enumerate(far.lanes))
     return f'<div class="wb-progress"><p class="wb-mono">{state} · {line}{failed}</p>{lanes}</div>'
-
-
-def duration(seconds: float) -> str:
-    """A time as a person says it."""
-    if seconds < 100:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6_000 else f"{seconds / 3_600:.1f} h"
 
 
 def _lane(place: int, lane: LaneProgress, scale: Scale) -> str:

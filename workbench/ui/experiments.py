@@ -7,13 +7,12 @@ from typing import Any
 import streamlit as st
 
 from workbench.experiments import datasets
+from workbench.experiments.kept import results_of
 from workbench.experiments.reading import Reading
-from workbench.experiments.results import Results, results
-from workbench.experiments.scorers import registry as scorers
+from workbench.experiments.results import Results
 from workbench.experiments.sweep import Sweeps
-from workbench.store.datasets import DatasetStore
 from workbench.store.experiments import ExperimentRow
-from workbench.ui import forms, session
+from workbench.ui import dataset_form, forms, session
 
 KEPT = 3  # of results and of data sets, which may be large
 
@@ -24,16 +23,11 @@ def sweeps() -> Sweeps:
     return Sweeps(session.engine())
 
 
-def sets() -> DatasetStore:
-    """The kept data sets."""
-    return DatasetStore(session.engine().store.database)
-
-
 def reading(ref: str) -> Reading:
     """A data set by its name, read once; a file, which may change, each time. Raises InvalidRequest."""
-    kept = sets().find(ref)
+    kept = dataset_form.store().find(ref)
     if kept is None and datasets.shipped_set(ref) is None:
-        return datasets.load(ref, sets())
+        return datasets.load(ref, dataset_form.store())
     return _read(ref, kept.digest if kept else "")
 
 
@@ -41,8 +35,12 @@ def kept_name(ref: str) -> str:
     """The name under which a data set stands in the form's choice; one that does not is kept. Raises InvalidRequest."""
     if datasets.shipped_set(ref) is not None:
         return ref
-    row = sets().find(ref)
-    return row.name if row is not None else sets().get(sets().add(datasets.load(ref, sets()))).name
+    row = dataset_form.store().find(ref)
+    return (
+        row.name
+        if row is not None
+        else dataset_form.store().get(dataset_form.store().add(datasets.load(ref, dataset_form.store()))).name
+    )
 
 
 def choice_of(row: ExperimentRow) -> str:
@@ -50,13 +48,13 @@ def choice_of(row: ExperimentRow) -> str:
     shipped = datasets.shipped_set(row.plan.dataset)
     if shipped is not None and reading(shipped.name).digest == row.dataset:
         return shipped.name
-    return sets().get(row.dataset).name
+    return dataset_form.store().get(row.dataset).name
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT)
 def _read(ref: str, digest: str) -> Reading:
     """The set; `digest` is there to tell it from another one that had its name."""
-    return datasets.load(ref, sets())
+    return datasets.load(ref, dataset_form.store())
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,4 @@ def found(row: ExperimentRow) -> Results:
 @st.cache_resource(show_spinner=False, max_entries=KEPT)
 def _folded(experiment: str, plan: str, state: tuple[float, ...], _row: ExperimentRow) -> Results:
     """The results; `plan` and `state` are there to tell them from those of an earlier moment."""
-    items = sets().items(_row.dataset, _row.plan.limit)
-    graded = scorers.kind(_row.plan.scorer.name).graded
-    return results(_row.plan, items, sweeps().store.cells(experiment), graded)
+    return results_of(_row, session.engine().store.database)

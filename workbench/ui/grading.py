@@ -8,7 +8,7 @@ import streamlit as st
 from workbench.experiments.model import Cell, Item
 from workbench.experiments.words import count
 from workbench.store.experiments import ExperimentRow
-from workbench.ui import experiments, session
+from workbench.ui import dataset_form, experiments, session
 from workbench.ui.markdown import escape, render
 
 Place = tuple[int, int, int]  # a cell's lane, item and seed
@@ -22,7 +22,7 @@ def draw(row: ExperimentRow, left: Sequence[Place]) -> None:
     if not left:
         st.html('<p class="wb-hint">Every answer that there is has your score.</p>')
     elif (cell := _cell(row, next_of(row, left))) is not None:
-        items = experiments.sets().items(row.dataset, limit=1, offset=cell.item)
+        items = dataset_form.store().items(row.dataset, limit=1, offset=cell.item)
         st.html(f'<p class="wb-label">{count(len(left), "answer")} left · which lane gave it is not told</p>')
         st.html(_shown_html(items[0], cell))
         _draw_ways(row, cell)
