@@ -17,7 +17,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
 from agents import catalogue
-from agents.contract import Machine, Options
+from agents.contract import Machine
 from workbench import fork
 from workbench.backends import registry as backend_registry
 from workbench.backends.base import Backend, ModelInfo
@@ -286,15 +286,11 @@ class Engine:
 
     def resolved(self, request: RunRequest) -> RunRequest:
         """The request with every default filled in, so that the log says what really ran. Raises InvalidRequest."""
-        machine = self._machine(request.machine)
-        return self.prompts.filled(self._resolved(machine, read_options(machine, request.options), request))
+        return self.prompts.filled(self._resolved(request))
 
     def _begin(self, request: RunRequest, session: str, origin: Origin | None = None, belongs: str = "") -> str:
-        if origin is None:
-            request = self.resolved(request)
-        else:  # it has its parent's own words, whatever the default versions are by now
-            machine = self._machine(request.machine)
-            request = self._resolved(machine, read_options(machine, request.options), request)
+        # What comes from another run has its words, whatever the default versions are by now.
+        request = self.resolved(request) if origin is None else self._resolved(request)
         job = self._new(request, session, origin or Origin("", ""), belongs)
         self._launch(job)
         return job.log.run_id
@@ -405,8 +401,10 @@ class Engine:
             known = ", ".join(catalogue.MACHINES)
             raise InvalidRequest(f"There is no machine named {name!r}.", f"Choose one of: {known}.") from None
 
-    def _resolved(self, machine: Machine, options: Options, request: RunRequest) -> RunRequest:
-        """The request with every default filled in, so that the log says what really ran."""
+    def _resolved(self, request: RunRequest) -> RunRequest:
+        """The request with every default filled in but the prompts'. Raises InvalidRequest."""
+        machine = self._machine(request.machine)
+        options = read_options(machine, request.options)
         backend = self.backend(request.backend)
         model = request.model or backend.default_model
         if not model:

@@ -75,6 +75,19 @@ def store(engine: Opened) -> ExperimentStore:
     return ExperimentStore(engine().store.database)
 
 
+def test_what_is_left_open_in_the_form_stays_open_in_the_plan(app: App, engine: Opened):
+    at = page(app)
+    at.text_area(key="experiment-form-yaml").set_value(
+        "name: open\ndataset: letters\nscorer: numeric\nlanes: [{name: one, machine: direct}]"
+    )
+    at.button(key="plan-into-form").click().run()
+    assert at.number_input(key="experiment-form-limit").value is None
+    assert at.number_input(key="experiment-form-parallel").value is None
+    at.button(key="start-experiment").click().run()
+    row = only(engine)
+    assert (row.plan.limit, row.plan.parallel, row.cells) == (None, None, 50)
+
+
 def only(engine: Opened) -> ExperimentRow:
     (row,) = store(engine).experiments()
     return row

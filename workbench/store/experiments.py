@@ -31,7 +31,7 @@ from workbench.experiments.model import Cell, CellStatus, Round, Sample
 from workbench.experiments.plan import Plan
 from workbench.store.database import Database
 from workbench.store.owner import lives, owner
-from workbench.store.runs import plain
+from workbench.store.runs import OF_EXPERIMENT, plain
 from workbench.store.tables import answered as answered_table
 from workbench.store.tables import cells as cells_table
 from workbench.store.tables import events as events_table
@@ -40,7 +40,6 @@ from workbench.store.tables import runs as runs_table
 
 ExperimentStatus = Literal["waiting", "running", "stopping", "stopped", "interrupted", "done"]
 Ending = Literal["stopped", "done"]
-PREFIX = "experiment:"
 BUSY = ("running", "stopping")
 SHORTEST_PREFIX = 4
 AT_ONCE = 500  # values in one statement
@@ -308,7 +307,7 @@ class ExperimentStore:
 
 def belongs(experiment: str) -> str:
     """What the runs of an experiment are made for, as their rows say it."""
-    return f"{PREFIX}{experiment}"
+    return f"{OF_EXPERIMENT}{experiment}"
 
 
 def _planned(plan: Plan, lanes: Lanes, dataset: str) -> dict[str, Any]:
@@ -444,9 +443,9 @@ def _own_runs(experiment: str) -> Select[Any]:
     columns = runs_table.c
     elsewhere = select(cells_table.c.run_id).where(cells_table.c.experiment != experiment)
     parents = select(columns.parent).where(columns.parent != "")
-    experiments = columns.belongs.startswith(PREFIX) & func.substr(columns.belongs, len(PREFIX) + 1).not_in(
-        select(table.c.id)
-    )  # of one that was deleted while another had a use for it
+    of = func.substr(columns.belongs, len(OF_EXPERIMENT) + 1)
+    # Those of one that was deleted while another had a use for them, too.
+    experiments = columns.belongs.startswith(OF_EXPERIMENT) & of.not_in(select(table.c.id))
     made = (or_(columns.belongs == belongs(experiment), experiments), columns.verdict == "")
     return select(columns.id).where(*made, columns.id.not_in(elsewhere), columns.id.not_in(parents))
 

@@ -42,6 +42,7 @@ KEPT = 20_000  # characters of question and answer in a run's row; the log has t
 SHORTEST_PREFIX = 4
 LONGEST_ID = 64
 LONGEST_SEARCH = 1_000
+OF_EXPERIMENT = "experiment:"  # what the runs of one belong to, before its id
 BETWEEN = "\x1f"  # parts question from answer in what is searched
 
 
@@ -197,15 +198,13 @@ class RunStore:
         machine: str = "",
         limit: int = 50,
         offset: int = 0,
-        belongs: str | None = None,
         experiments: bool = True,
     ) -> list[RunRow]:
         """Runs, newest first. `search` is looked for in question and answer, in upper or lower case alike.
 
-        `belongs` is what they were made for: nothing if empty, None for all; without `experiments` those made for one
-        are left out.
+        Without `experiments` those that were made for one are left out.
         """
-        wanted = _filtered(select(*_SHOWN), search, status, machine, belongs, experiments)
+        wanted = _filtered(select(*_SHOWN), search, status, machine, experiments)
         ordered = wanted.order_by(runs_table.c.created_at.desc(), runs_table.c.id.desc())
         with self.database.read() as connection:
             return [_row(row) for row in connection.execute(ordered.limit(limit).offset(offset))]
@@ -215,12 +214,11 @@ class RunStore:
         search: str = "",
         status: str = "",
         machine: str = "",
-        belongs: str | None = None,
         experiments: bool = True,
     ) -> int:
         """How many runs `runs` would list without a limit."""
         counted = select(func.count()).select_from(runs_table)
-        wanted = _filtered(counted, search, status, machine, belongs, experiments)
+        wanted = _filtered(counted, search, status, machine, experiments)
         with self.database.read() as connection:
             return connection.scalar(wanted) or 0
 
@@ -377,13 +375,9 @@ def end_values(event: RunFinished, question: str) -> dict[str, Any]:
     }
 
 
-def _filtered(
-    wanted: Select[Any], search: str, status: str, machine: str, belongs: str | None, experiments: bool
-) -> Select[Any]:
+def _filtered(wanted: Select[Any], search: str, status: str, machine: str, experiments: bool) -> Select[Any]:
     if not experiments:
-        wanted = wanted.where(runs_table.c.belongs.not_like("experiment:%"))
-    if belongs is not None:
-        wanted = wanted.where(runs_table.c.belongs == plain(belongs))
+        wanted = wanted.where(runs_table.c.belongs.not_like(f"{OF_EXPERIMENT}%"))
     if search.strip():
         needle = _fold(search.strip()[:LONGEST_SEARCH])
         wanted = wanted.where(runs_table.c.searched.contains(needle, autoescape=True))

@@ -228,7 +228,15 @@ def _draw_head(wrong: Mapping[str, str]) -> None:
     help_ = "Leave it empty for all items of the set."
     with st.container(width=150):
         st.number_input(
-            "First items", 1, None, step=10, key=LIMIT, placeholder="all", help=help_, persist_state="session"
+            "First items",
+            1,
+            None,
+            value=None,
+            step=10,
+            key=LIMIT,
+            placeholder="all",
+            help=help_,
+            persist_state="session",
         )
     with st.container(width=150):
         st.text_input("Seeds", key=SEEDS, help=SEEDS_HELP, persist_state="session")
@@ -258,6 +266,7 @@ def _draw_further() -> None:
             "At once",
             1,
             256,
+            value=None,
             key=PARALLEL,
             placeholder="what the backend takes",
             help="Cells of one backend that run at the same time.",
