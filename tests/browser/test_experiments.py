@@ -58,3 +58,21 @@ def test_results_fit_a_phone_are_filtered_and_lead_to_their_runs(tab: Tab):
     page.get_by_role("region", name="Items").get_by_role("link", name="run").first.click()
     page.wait_for_url("**/?run=*")
     expect(page.locator("#answer")).to_contain_text("three")
+
+
+def test_what_a_plan_leaves_open_is_empty_in_the_form(tab: Tab):
+    """Neither the number of items nor how many run at once becomes 1 by being drawn."""
+    page = tab("/experiments")
+    page.locator(".st-key-new-experiment, .st-key-fill-example").first.wait_for()
+    if page.locator(".st-key-new-experiment").count():
+        page.get_by_role("button", name="New experiment").click()
+    page.locator(".st-key-experiment-settings summary").click()
+    page.locator(".st-key-experiment-yaml summary").click()
+    page.get_by_label("Or its text").fill(
+        "name: open\ndataset: letters\nscorer: numeric\nlanes: [{name: one, machine: direct}]"
+    )
+    page.get_by_role("button", name="Into the form").click()
+    expect(page.get_by_role("textbox", name="Name", exact=True)).to_have_value("open")
+    expect(page.get_by_role("spinbutton", name="First items")).to_have_value("")
+    expect(page.get_by_role("spinbutton", name="At once")).to_have_value("")
+    page.get_by_text("50 items × 1 lane × 1 seed").wait_for()
