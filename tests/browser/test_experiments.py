@@ -67,6 +67,7 @@ def test_what_a_plan_leaves_open_is_empty_in_the_form(tab: Tab):
     if page.locator(".st-key-new-experiment").count():
         page.get_by_role("button", name="New experiment").click()
     page.locator(".st-key-experiment-settings summary").click()
+    expect(page.get_by_role("spinbutton", name="At once")).to_have_value("")
     page.locator(".st-key-experiment-yaml summary").click()
     page.get_by_label("Or its text").fill(
         "name: open\ndataset: letters\nscorer: numeric\nlanes: [{name: one, machine: direct}]"

@@ -77,6 +77,7 @@ def store(engine: Opened) -> ExperimentStore:
 
 def test_what_is_left_open_in_the_form_stays_open_in_the_plan(app: App, engine: Opened):
     at = page(app)
+    assert at.number_input(key="experiment-form-parallel").value is None
     at.text_area(key="experiment-form-yaml").set_value(
         "name: open\ndataset: letters\nscorer: numeric\nlanes: [{name: one, machine: direct}]"
     )
