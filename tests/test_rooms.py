@@ -29,6 +29,7 @@ SEEN += (
     "workbench.backends.base",
     "workbench.backends.registry",
     "workbench.backends.fetch",
+    "workbench.backends.servers",
     "workbench.tools.registry",
     "workbench.carry",
     "workbench.compare",
@@ -68,6 +69,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(f"workbench.experiments.{name}" for name in ("model", "plan", "reading")),
     ),
     **{f"workbench/store/{name}.py": (*STORE, "workbench.prompts") for name in ("prompts", "prompt_file")},
+    "workbench/store/servers.py": (*STORE, "workbench.backends.servers"),
     "workbench/store/": STORE,
     "workbench/experiments/": (*ENGINE, *(f"workbench.{name}" for name in (*AROUND_THE_ENGINE, "experiments"))),
     **{

@@ -21,6 +21,7 @@ from agents.contract import Machine
 from workbench import fork
 from workbench.backends import registry as backend_registry
 from workbench.backends.base import Backend, ModelInfo
+from workbench.backends.servers import kind_of
 from workbench.bench import LimitReached, RunBench, error_info
 from workbench.errors import InvalidRequest, RunNotFound, StoreError, WorkbenchError
 from workbench.events import (
@@ -57,8 +58,10 @@ from workbench.settings import Settings
 from workbench.slots import Slots
 from workbench.steering import PauseRequested
 from workbench.store import checkpoints
+from workbench.store.preferences import Preferences
 from workbench.store.prompts import PromptStore
 from workbench.store.runs import RunRow, RunStore
+from workbench.store.servers import ServerStore
 from workbench.tools import registry as tools
 
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # checkpoints hold plain data and messages, never pickles
@@ -81,6 +84,8 @@ class Engine:
         self.store = RunStore(settings.store_url)
         self.store.mark_interrupted()
         self.prompts = PromptStore(self.store.database)
+        self.servers = ServerStore(self.store.database)
+        self.preferences = Preferences(self.store.database)
         self._logs: dict[str, RunLog] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._backends: dict[str, Backend] = dict(backends or {})
@@ -236,6 +241,15 @@ class Engine:
         """What a person should know of the data folder: what was damaged and set aside."""
         told = [self.store.notice, self._saver.notice if self._saver else ""]
         return [notice for notice in told if notice]
+
+    def backends(self) -> list[str]:
+        """The backends that there are, those of named servers as kind@name."""
+        named = [server.id for server in self.servers.all()]
+        return [
+            name
+            for kind in backend_registry.BACKENDS
+            for name in (kind, *(name for name in named if kind_of(name) == kind))
+        ]
 
     def backend(self, name: str) -> Backend:
         """A backend, made on first use. Raises InvalidRequest for an unknown name."""

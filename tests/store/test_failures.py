@@ -16,7 +16,7 @@ from workbench.errors import DiskFull, StoreError, StoreReadOnly
 from workbench.store import damage, failures
 from workbench.store.runs import RunStore
 
-HALF = 40 * 4096  # behind the pages that hold the tables themselves
+HALF = 80 * 4096  # behind the pages that hold the tables themselves
 
 
 def address(folder: Path) -> str:

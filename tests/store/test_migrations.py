@@ -64,7 +64,8 @@ def test_an_older_log_is_backed_up_and_brought_up_to_date(tmp_path: Path, monkey
             (1, "runs_and_events"),
             (2, "families"),
             (3, "experiments"),
-            (4, "stars"),
+            (4, "models"),
+            (5, "stars"),
         ]
     store.close()
     (backup,) = backups(tmp_path)
@@ -161,7 +162,7 @@ def test_a_newer_log_is_refused_and_left_untouched(url: str, monkeypatch: pytest
     with monkeypatch.context() as patch:
         add_a_step(patch, stars)
         filled(url)
-    with pytest.raises(StoreError, match=r"newer version .* \(schema 4; this one knows 3\)") as caught:
+    with pytest.raises(StoreError, match=r"newer version .* \(schema 5; this one knows 4\)") as caught:
         RunStore(url)
     assert "Update" in caught.value.hint
     add_a_step(monkeypatch, stars)

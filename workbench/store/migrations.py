@@ -106,7 +106,44 @@ CREATE TABLE comparisons (
 CREATE INDEX comparisons_by_time ON comparisons (created_at, id)
 """
 
-STEPS: tuple[Step, ...] = (runs_and_events, families, experiments)
+
+def models(connection: Connection) -> None:
+    """Step 4: what is known of models and servers, what they cost, and presets."""
+    for column in ("load_seconds", "prefill_seconds", "decode_seconds", "joules"):
+        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column} FLOAT")
+    for statement in MODELS.split(";"):
+        connection.exec_driver_sql(statement)
+
+
+MODELS = """
+CREATE TABLE servers (
+    id VARCHAR(120) NOT NULL PRIMARY KEY, kind VARCHAR(32) NOT NULL, name VARCHAR(64) NOT NULL, address TEXT NOT NULL,
+    model TEXT NOT NULL, key_from VARCHAR(120) NOT NULL, options TEXT NOT NULL, created_at VARCHAR(40) NOT NULL);
+CREATE TABLE preferences (key VARCHAR(120) NOT NULL PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE presets (
+    name VARCHAR(120) NOT NULL PRIMARY KEY, content TEXT NOT NULL, created_at VARCHAR(40) NOT NULL,
+    used_at VARCHAR(40) NOT NULL);
+CREATE TABLE probes (
+    id VARCHAR(64) NOT NULL PRIMARY KEY, model_key VARCHAR(200) NOT NULL, backend VARCHAR(120) NOT NULL,
+    model TEXT NOT NULL, created_at VARCHAR(40) NOT NULL, status VARCHAR(16) NOT NULL, report TEXT NOT NULL);
+CREATE INDEX probes_by_model_key ON probes (model_key, created_at);
+CREATE INDEX probes_by_backend ON probes (backend, created_at);
+CREATE TABLE prices (
+    backend VARCHAR(120) NOT NULL, model VARCHAR(300) NOT NULL, currency VARCHAR(8) NOT NULL, prompt FLOAT NOT NULL,
+    cached FLOAT, completion FLOAT NOT NULL, updated_at VARCHAR(40) NOT NULL, PRIMARY KEY (backend, model));
+CREATE TABLE schema_answers (
+    run_id VARCHAR(64) NOT NULL REFERENCES runs (id) ON DELETE CASCADE, call_id VARCHAR(32) NOT NULL,
+    seq INTEGER NOT NULL, backend VARCHAR(120) NOT NULL, model TEXT NOT NULL, machine VARCHAR(64) NOT NULL,
+    role VARCHAR(64) NOT NULL, schema VARCHAR(120) NOT NULL, schema_digest VARCHAR(64) NOT NULL,
+    attempt INTEGER NOT NULL, valid INTEGER NOT NULL, wrong TEXT NOT NULL, created_at VARCHAR(40) NOT NULL,
+    PRIMARY KEY (run_id, call_id));
+CREATE INDEX schema_answers_by_model ON schema_answers (backend, model, schema);
+CREATE TABLE folds (
+    run_id VARCHAR(64) NOT NULL REFERENCES runs (id) ON DELETE CASCADE, name VARCHAR(64) NOT NULL,
+    seq INTEGER NOT NULL, PRIMARY KEY (run_id, name))
+"""
+
+STEPS: tuple[Step, ...] = (runs_and_events, families, experiments, models)
 
 
 def version(connection: Connection) -> int:

@@ -39,6 +39,10 @@ runs = Table(
     Column("belongs", String(120), nullable=False, server_default=""),  # experiment:ID, comparison:ID, import:DIGEST
     Column("foreign_id", String(64), nullable=False, server_default=""),  # an imported run's id where it was made
     Column("verdict", String(8), nullable=False, server_default=""),  # the person's own: good, bad
+    Column("load_seconds", Float),  # NULL where no backend told
+    Column("prefill_seconds", Float),
+    Column("decode_seconds", Float),
+    Column("joules", Float),  # NULL where the system does not report it
     Index("runs_by_time", "created_at", "id"),
     Index("runs_by_status", "status", "created_at", "id"),
     Index("runs_by_parent", "parent"),
@@ -154,4 +158,86 @@ comparisons = Table(
     Column("note", Text, nullable=False),
     Column("voted_at", String(40), nullable=False),
     Index("comparisons_by_time", "created_at", "id"),
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("id", String(120), primary_key=True),  # kind@name, as requests call it: ollama@lab
+    Column("kind", String(32), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("address", Text, nullable=False),  # without user or password
+    Column("model", Text, nullable=False),  # its default model
+    Column("key_from", String(120), nullable=False),  # where its key is, never the key: "", env:VARIABLE, keyring
+    Column("options", Text, nullable=False),  # JSON
+    Column("created_at", String(40), nullable=False),
+)
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("key", String(120), primary_key=True),
+    Column("value", Text, nullable=False),  # JSON
+)
+
+presets = Table(
+    "presets",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("content", Text, nullable=False),  # JSON
+    Column("created_at", String(40), nullable=False),
+    Column("used_at", String(40), nullable=False),
+)
+
+probes = Table(
+    "probes",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("model_key", String(200), nullable=False),  # the model's digest; where there is none its place and name
+    Column("backend", String(120), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("status", String(16), nullable=False),  # running, done, stopped, failed
+    Column("report", Text, nullable=False),  # JSON
+    Index("probes_by_model_key", "model_key", "created_at"),
+    Index("probes_by_backend", "backend", "created_at"),
+)
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("backend", String(120), primary_key=True),
+    Column("model", String(300), primary_key=True),
+    Column("currency", String(8), nullable=False),
+    Column("prompt", Float, nullable=False),  # per million tokens
+    Column("cached", Float),  # NULL: as the prompt
+    Column("completion", Float, nullable=False),
+    Column("updated_at", String(40), nullable=False),
+)
+
+schema_answers = Table(
+    "schema_answers",
+    metadata,
+    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("call_id", String(32), primary_key=True),
+    Column("seq", Integer, nullable=False),  # of the event that ended the call
+    Column("backend", String(120), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("machine", String(64), nullable=False),
+    Column("role", String(64), nullable=False),
+    Column("schema", String(120), nullable=False),  # its title
+    Column("schema_digest", String(64), nullable=False),
+    Column("attempt", Integer, nullable=False),  # 1, 2, ... of the same question
+    Column("valid", Integer, nullable=False),
+    Column("wrong", Text, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Index("schema_answers_by_model", "backend", "model", "schema"),
+)
+
+folds = Table(  # which derived rows of a run are up to date
+    "folds",
+    metadata,
+    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("seq", Integer, nullable=False),  # of the last event that was read
 )

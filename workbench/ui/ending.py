@@ -3,7 +3,6 @@
 import streamlit as st
 
 from agents import catalogue
-from workbench.backends.registry import BACKENDS
 from workbench.compare import NEEDED, compare
 from workbench.differences import headline
 from workbench.errors import RunNotFound
@@ -45,7 +44,7 @@ def _draw_going_on(view: RunView, run_id: str) -> None:
 def _is_ours(view: RunView) -> bool:
     """Whether the run's machine and backend are some that there are here: a published log's are not."""
     request = view.started.request if view.started else {}
-    return request.get("backend") in BACKENDS and request.get("machine") in catalogue.MACHINES
+    return request.get("backend") in session.engine().backends() and request.get("machine") in catalogue.MACHINES
 
 
 def _draw_taking_away(view: RunView, run_id: str) -> None:

@@ -8,7 +8,6 @@ import streamlit as st
 from pydantic import BaseModel, Field, create_model
 
 from agents import catalogue
-from workbench.backends.registry import BACKENDS
 from workbench.errors import InvalidRequest
 from workbench.experiments.plan import MOST_LANES, Lane, Plan
 from workbench.request import Limits, ModelSettings
@@ -81,7 +80,7 @@ def _check(wanted: Sequence[Lane]) -> None:
         if lane.machine not in catalogue.MACHINES:
             known = ", ".join(catalogue.MACHINES)
             raise InvalidRequest(f"Lane {lane.name}: there is no machine {lane.machine!r}.", f"There are: {known}.")
-        if lane.backend and lane.backend not in BACKENDS:
+        if lane.backend and lane.backend not in session.engine().backends():
             raise InvalidRequest(f"Lane {lane.name}: there is no backend {lane.backend!r}.")
         for what, model in ((lane.settings, ModelSettings), (lane.limits, Limits)):
             if unknown := set(what) - set(model.model_fields):

@@ -10,7 +10,6 @@ import streamlit as st
 from agents import catalogue
 from agents.contract import Machine
 from workbench import prompts
-from workbench.backends.registry import BACKENDS
 from workbench.errors import WorkbenchError
 from workbench.events import AnyEvent, Card, NodeFinished, ToolCalled
 from workbench.fork import ForkPoint
@@ -244,8 +243,8 @@ def _draw_model(machine: Machine) -> None:
     with st.container(horizontal=True):
         st.selectbox(
             "Backend",
-            BACKENDS,
-            format_func=lambda name: frame.NAMES.get(name, name),
+            session.engine().backends(),
+            format_func=frame.title,
             key=session.FORK_BACKEND,
             width=220,
         )

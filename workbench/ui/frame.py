@@ -11,7 +11,6 @@ from streamlit.navigation.page import StreamlitPage
 
 from workbench import __version__
 from workbench.backends.base import ModelInfo
-from workbench.backends.registry import BACKENDS
 from workbench.errors import WorkbenchError
 from workbench.settings import CHECKOUT
 from workbench.ui import session
@@ -58,8 +57,8 @@ def model_choice() -> None:
         session.remember(session.BACKEND, session.engine().settings.backend)
         st.selectbox(
             "Backend",
-            BACKENDS,
-            format_func=lambda name: NAMES.get(name, name),
+            session.engine().backends(),
+            format_func=title,
             key=session.BACKEND,
             persist_state="session",
         )
@@ -78,6 +77,12 @@ def model_select(found: session.Survey, key: str) -> None:
     if session.recall(key) not in names:
         session.put(key, chosen or names[0])
     st.selectbox("Model", names, key=key, persist_state="session")
+
+
+def title(backend: str) -> str:
+    """A backend as a person reads it; a named server's with its name: `lab (Ollama)`."""
+    kind, _, name = backend.partition("@")
+    return f"{name} ({NAMES.get(kind, kind)})" if name else NAMES.get(kind, kind)
 
 
 def status_html(found: session.Survey, model: str) -> str:

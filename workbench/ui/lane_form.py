@@ -8,7 +8,6 @@ import streamlit as st
 
 from agents import catalogue
 from agents.contract import Machine
-from workbench.backends.registry import BACKENDS
 from workbench.errors import InvalidRequest, WorkbenchError
 from workbench.job import roles_of
 from workbench.request import ModelSettings, RunRequest
@@ -99,7 +98,7 @@ def chips(lane: int, settings: Mapping[str, Any]) -> list[str]:
     words = [*forms.chips(options), *forms.setting_chips(settings, machine.temperature)]
     own = session.recall(key_of(lane, "backend"))
     return [
-        *([frame.NAMES.get(own, own)] if own else []),
+        *([frame.title(own)] if own else []),
         _model(lane),
         *words,
         *lane_prompts.chips(machine, key_of(lane, "prompt")),
@@ -164,8 +163,8 @@ def draw_model(lane: int) -> None:
     session.remember(key_of(lane, "backend"), AS_IN_THE_SIDEBAR)
     chosen = st.selectbox(
         "Backend",
-        (AS_IN_THE_SIDEBAR, *BACKENDS),
-        format_func=lambda name: frame.NAMES.get(name, name) or "As in the sidebar",
+        (AS_IN_THE_SIDEBAR, *session.engine().backends()),
+        format_func=lambda name: frame.title(name) if name else "As in the sidebar",
         key=key_of(lane, "backend"),
         persist_state="session",
     )
@@ -214,7 +213,9 @@ def _take_lane(number: int, lane: Lane) -> None:
     lane_prompts.take(machine, lane.prompts, key_of(number, "prompt"))
     backend, model = lane.asked["backend"], lane.asked["model"]
     usual = backend == session.backend() and model == session.model(session.survey(backend))
-    session.put(key_of(number, "backend"), AS_IN_THE_SIDEBAR if usual or backend not in BACKENDS else backend)
+    session.put(
+        key_of(number, "backend"), AS_IN_THE_SIDEBAR if usual or backend not in session.engine().backends() else backend
+    )
     session.put(model_key(number, backend), model)
 
 

@@ -93,6 +93,8 @@ CARRYING = "carrying"
 BUNDLE = "bundle"
 BUNDLE_SEEN = "bundle-seen"
 VERDICT = "verdict"
+# Of the Models page.
+MODELS_VIEW = "view"
 
 SURVEY_SECONDS = 10.0
 

@@ -58,9 +58,7 @@ def draw_missing(info: ModelInfo) -> None:
 
 def _draw_not_ready(found: session.Survey) -> None:
     with st.container(key="not-ready", border=True):
-        frame.notice(
-            f"{frame.NAMES.get(found.name, found.title)} cannot be used now", found.status.detail, found.status.hint
-        )
+        frame.notice(f"{frame.title(found.name)} cannot be used now", found.status.detail, found.status.hint)
         with st.container(horizontal=True):
             st.button("Look again", type="primary", on_click=session.look_again)
             for other, words in (("embedded", "Use the embedded engine"), ("scripted", "Use the demo")):
