@@ -107,13 +107,13 @@ async def test_fences_and_indentation_around_a_program_do_not_matter(text, said)
 
 
 async def test_a_program_that_only_defines_a_function_is_told_so():
-    said = await PythonTool().run(Arguments(code="def f():\n    return 1"))
-    assert said == "f is defined, without errors. Call it and print, or give the code as your answer."
+    told = await refusal("def f():\n    return 1")
+    assert told == "It printed nothing: f is only defined. Call it and print, or give the code as your answer."
 
 
 @pytest.mark.parametrize("code", ["print()", "None"])
 async def test_a_program_that_prints_nothing_is_told_to_print(code):
-    assert await run(code) == "The program ran but printed nothing. Print the result: print(result)."
+    assert await refusal(code) == "The program ran but printed nothing. Print the result: print(result)."
 
 
 @pytest.mark.parametrize("code", ["", "  \n", "```\n```"])
@@ -139,7 +139,19 @@ async def test_a_deep_traceback_is_short():
     said = await refusal(code)
     assert "NameError: name 'f50' is not defined" in said
     assert "more ..." in said
-    assert len(said.split("\n")) == 6
+    assert len(said.split("\n")) == 7
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("timedelta(days=1)", "Define it in a line before, or import it: from MODULE import NAME."),
+        ("input()", "Nobody can type here. Put the values into the program."),
+    ],
+)
+async def test_a_missing_name_comes_with_one_advice(code, advice):
+    said = (await refusal(code)).split("\n")
+    assert "NameError" in said[-2] and said[-1] == advice
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from pydantic import BaseModel, Field
 from workbench.errors import ToolError
 from workbench.settings import Settings
 from workbench.tools import registry
-from workbench.tools.base import Tool
+from workbench.tools.base import Bounded, Tool
 
 
 @pytest.fixture(params=registry.TOOLS)
 def tool(request: pytest.FixtureRequest, settings: Settings) -> Tool:
-    return registry.create(request.param, settings)
+    here = {"mediawiki": "http://127.0.0.1:9/w/api.php"}  # where nothing listens
+    return registry.create(request.param, settings.model_copy(update=here))
 
 
 def test_a_tool_is_made_by_the_name_that_it_carries(settings):
@@ -26,9 +27,15 @@ def test_an_unknown_tool_is_no_tool(settings):
         registry.create("os", settings)
 
 
-def test_no_tool_has_side_effects_so_that_none_needs_approval(tool):
+def test_no_tool_has_side_effects_and_only_what_can_carry_words_out_needs_approval(tool):
     assert tool.side_effects is False
-    assert tool.needs_approval is False
+    assert tool.needs_approval is (tool.name == "fetch")
+
+
+def test_a_tool_has_a_limit_of_time_and_of_length(tool):
+    assert isinstance(tool, Bounded)
+    assert 0 < tool.seconds <= 60
+    assert 0 < tool.characters <= 12_000
 
 
 def test_a_tool_has_one_argument_of_text_with_a_description(tool):
@@ -110,5 +117,5 @@ async def test_any_text_is_answered_or_refused_with_a_sentence(tool):
         except ToolError as error:
             answer = str(error)
         assert answer.strip()
-        assert len(answer) < 6_000
+        assert len(answer) <= tool.characters + 100
         json.dumps(answer)

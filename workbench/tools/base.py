@@ -1,8 +1,18 @@
 """The contract of a tool: name, description, a pydantic model of its arguments; it returns text or raises ToolError."""
 
-from typing import ClassVar, Protocol
+import asyncio
+import logging
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
+
+from workbench.errors import ToolError
+from workbench.tools.desk import Desk
+
+SECONDS = 30.0
+CHARACTERS = 6_000
+
+logger = logging.getLogger(__name__)
 
 
 class Tool(Protocol):
@@ -12,11 +22,85 @@ class Tool(Protocol):
     again without asking when a call was cut off and may have had its effect.
     """
 
-    name: ClassVar[str]
-    description: ClassVar[str]
-    arguments: ClassVar[type[BaseModel]]
-    side_effects: ClassVar[bool]
-    needs_approval: ClassVar[bool]
+    @property
+    def name(self) -> str:
+        """What a model calls it by."""
+
+    @property
+    def description(self) -> str:
+        """What a model is told of it, in one line."""
+
+    @property
+    def arguments(self) -> type[BaseModel]:
+        """Its JSON schema is the tool's."""
+
+    @property
+    def side_effects(self) -> bool:
+        """Whether a call changes something in the world."""
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether the person is asked before each call."""
 
     async def run(self, arguments: BaseModel) -> str:
         """The observation. Raises ToolError with a sentence that the model is told."""
+
+
+@runtime_checkable
+class Shares(Protocol):
+    """A tool that shares something with others, or with its own earlier calls, for as long as a run lasts."""
+
+    desk: Desk
+
+    def recall(self, arguments: BaseModel, said: str) -> None:
+        """Put on the desk what a call that said this left there, when the run goes on after an interruption."""
+
+
+class Bounded:
+    """A tool held to its contract: a call ends within its time, says so much at most, and fails by ToolError alone.
+
+    A tool with `seconds` or `characters` of its own has these limits; another has those of this module.
+    """
+
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+        self.name, self.description, self.arguments = tool.name, tool.description, tool.arguments
+        self.side_effects, self.needs_approval = tool.side_effects, tool.needs_approval
+        self.seconds: float = getattr(tool, "seconds", SECONDS)
+        self.characters: int = getattr(tool, "characters", CHARACTERS)
+
+    async def run(self, arguments: BaseModel) -> str:
+        """The observation. Raises ToolError, also for what the tool did not foresee."""
+        try:
+            async with asyncio.timeout(self.seconds) as limit:
+                said = await self.tool.run(arguments)
+        except ToolError as error:
+            raise ToolError(self._cut(str(error))) from error
+        except TimeoutError as error:
+            if not limit.expired():
+                raise self._unforeseen(error) from error
+            raise ToolError(
+                f"{self.name} was stopped after {self.seconds:g} seconds. Ask for less, or go on without it."
+            ) from None
+        except Exception as error:
+            raise self._unforeseen(error) from error
+        return self._cut(said)
+
+    def _unforeseen(self, error: Exception) -> ToolError:
+        logger.error("the tool %s failed", self.name, exc_info=error)
+        return ToolError(self._cut(f"{self.name} failed inside: {type(error).__name__}: {error}. Go on without it."))
+
+    def _cut(self, text: str) -> str:
+        if len(text) <= self.characters:
+            return text
+        return f"{text[: self.characters]}\n[cut here: {len(text) - self.characters:,} more characters]"
+
+    def sit_at(self, desk: Desk) -> None:
+        """Share this desk, if the tool shares anything."""
+        if isinstance(self.tool, Shares):
+            self.tool.desk = desk
+
+    def recall(self, arguments: BaseModel, said: str) -> None:
+        """What the tool does with a call that went before."""
+        if isinstance(self.tool, Shares):
+            self.tool.recall(arguments, said)

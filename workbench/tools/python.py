@@ -5,6 +5,7 @@ import asyncio
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,6 +33,7 @@ _ADVICE = {
     "TimeoutError: it ran": "Check for an endless loop, or compute it in a cheaper way.",
     "MemoryError: it wanted": "Use smaller lists and numbers.",
     "NameError: name 'input'": "Nobody can type here. Put the values into the program.",
+    "NameError: ": "Define it in a line before, or import it: from MODULE import NAME.",
     "Stopped: it printed": "Check for an endless loop, and print only the result.",
     "The sandbox's process": "Write it in a simpler way.",
 }
@@ -56,12 +58,13 @@ class PythonTool:
     arguments: ClassVar[type[BaseModel]] = Arguments
     side_effects: ClassVar[bool] = False
     needs_approval: ClassVar[bool] = False
+    seconds: ClassVar[float] = 60.0  # it may have to wait for other programs; its own limit is shorter
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
 
     async def run(self, arguments: BaseModel) -> str:
-        """What the program printed, and the value of its last expression. Raises ToolError with a short traceback."""
+        """What the program printed, and its last expression's value. Raises ToolError where it fails or is silent."""
         assert isinstance(arguments, Arguments)
         code, program = await asyncio.to_thread(_prepared, arguments.code)
         return _observation(await sandbox.run(program, self._limits), code)
@@ -146,7 +149,9 @@ def _observation(outcome: Outcome, code: str) -> str:
         raise ToolError("\n".join([*said, *_traceback(outcome, code)]))
     if outcome.value is not None:
         said.append(_cut(outcome.value, MAX_SHOWN))
-    return "\n".join(said) or _silent(code)
+    if not said:
+        raise ToolError(_silent(code))
+    return "\n".join(said)
 
 
 def _silent(code: str) -> str:
@@ -154,7 +159,7 @@ def _silent(code: str) -> str:
     tree = parsed(code)
     last = tree.body[-1] if tree and tree.body else None
     if isinstance(last, ast.FunctionDef):
-        return f"{last.name} is defined, without errors. Call it and print, or give the code as your answer."
+        return f"It printed nothing: {last.name} is only defined. Call it and print, or give the code as your answer."
     return "The program ran but printed nothing. Print the result: print(result)."
 
 
@@ -171,7 +176,7 @@ def _traceback(outcome: Outcome, code: str) -> Iterator[str]:
     yield from _shortened(list(dict.fromkeys(_frame_line(frame, code) for frame in outcome.frames)))
     failure = outcome.failure if len(outcome.failure) <= 300 else f"{outcome.failure[:300]} ..."
     yield failure
-    yield from (advice for start, advice in _ADVICE.items() if failure.startswith(start))
+    yield from islice((advice for start, advice in _ADVICE.items() if failure.startswith(start)), 1)
 
 
 def _shortened(lines: Sequence[str]) -> Iterator[str]:

@@ -1,23 +1,51 @@
 """The tools that there are, each imported on first use, and how models are told of them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from workbench.backends.base import ToolSpec
-from workbench.settings import Settings
-from workbench.tools.base import Tool
+from pydantic import ValidationError
 
-TOOLS: tuple[str, ...] = ("calculator", "python", "clock", "search")
+from workbench.backends.base import ToolSpec
+from workbench.events import AnyEvent, ToolAnswered, ToolCalled
+from workbench.settings import Settings
+from workbench.tools.base import Bounded, Tool
+from workbench.tools.desk import Desk
+
+TOOLS: tuple[str, ...] = ("calculator", "python", "clock", "search", "wikipedia", "lookup", "fetch", "notes")
 
 
 def create(name: str, settings: Settings) -> Tool:
-    """The tool of that name: `workbench.tools.<name>` has a function `create(settings)`. Raises KeyError."""
+    """The tool of that name, held to its limits: its module has a function `create(settings)`. Raises KeyError."""
     if name not in TOOLS:
         raise KeyError(name)
-    tool: Tool = import_module(f"workbench.tools.{name}").create(settings)
-    return tool
+    return Bounded(import_module(f"workbench.tools.{name}").create(settings))
+
+
+def for_run(names: Iterable[str], settings: Settings, before: Iterable[AnyEvent] = ()) -> dict[str, Tool]:
+    """The tools of one run, which share a desk: the page that was opened last, the notes.
+
+    `before` is the run's log so far; what its calls left on the desk is there again. Raises KeyError.
+    """
+    tools, desk = {name: create(name, settings) for name in names}, Desk()
+    for tool in tools.values():
+        if isinstance(tool, Bounded):
+            tool.sit_at(desk)
+    _recall(tools, list(before))
+    return tools
+
+
+def _recall(tools: Mapping[str, Tool], before: Sequence[AnyEvent]) -> None:
+    """Do again what calls did to the desk: those that were answered without an error, and by the tool itself."""
+    said = {event.tool_id: event.result for event in before if isinstance(event, ToolAnswered) and not event.error}
+    for event in before:
+        if isinstance(event, ToolCalled) and event.tool_id in said and not event.by_person:
+            tool = tools.get(event.name)
+            if isinstance(tool, Bounded):
+                with suppress(ValidationError):  # of a tool that took other arguments then
+                    tool.recall(tool.arguments.model_validate(event.arguments), said[event.tool_id])
 
 
 def spec(tool: Tool) -> ToolSpec:

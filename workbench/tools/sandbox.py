@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class Sandbox:
         self._ended_by: Literal["", "stop", "output"] = ""
         self._printed: list[str] = []
         self._length = 0
+        self._began = time.monotonic()
 
     def run(self) -> Outcome:
         """Run the program to its end or to a limit. Raises ToolError when there is no sandbox to be had."""
@@ -103,6 +105,7 @@ class Sandbox:
         """Keep the worker that may be killed; None when it is no longer ours. Stopped before that: kill it here."""
         with self._lock:
             self._worker = worker
+            self._began = time.monotonic() if worker is not None else self._began
             if worker is not None and self._ended_by:
                 os.kill(worker, KILL)
 
@@ -123,7 +126,7 @@ class Sandbox:
         """The error's name and message; the limits in words instead of nanoseconds and bytes."""
         text = error.display("type-msg")
         if text.startswith("TimeoutError: feed time limit"):
-            return f"TimeoutError: it ran longer than {self._limits.seconds:g} seconds"
+            return self._too_long()
         if text.startswith("MemoryError: "):
             return f"MemoryError: it wanted more than {self._limits.memory // 2**20} MiB"
         return text
@@ -134,4 +137,9 @@ class Sandbox:
             return Outcome(printed, None, f"Stopped: it printed more than {self._limits.printed:,} characters")
         if self._ended_by == "stop":
             return Outcome(printed, None, "Stopped")
+        if time.monotonic() - self._began >= self._limits.seconds:
+            return Outcome(printed, None, self._too_long())  # in one long operation, the interpreter hears no limit
         return Outcome(printed, None, "The sandbox's process died while it ran this program")
+
+    def _too_long(self) -> str:
+        return f"TimeoutError: it ran longer than {self._limits.seconds:g} seconds"
