@@ -21,6 +21,9 @@ from workbench.request import Reply
 
 machines = pytest.mark.parametrize("name", catalogue.MACHINES)
 
+# Options with which the demo passes every node, where it does not by itself.
+EVERY_NODE = {"debate": {"closing": "judge"}}
+
 
 @machines
 def test_it_says_what_it_is_and_where_it_comes_from(name):
@@ -143,7 +146,7 @@ def test_it_can_be_forked_at_every_step_and_asks_the_same_when_nothing_is_change
 def test_it_waits_before_every_node_and_goes_on_as_if_it_had_not(name, settings):
     engine = Engine(settings, {"scripted": create_demo(settings.model_copy(update={"script_speed": 0}))})
     try:
-        asked = request(name, catalogue.load(name).examples[0])
+        asked = request(name, catalogue.load(name).examples[0], **EVERY_NODE.get(name, {}))
         whole = at_rest(engine, engine.submit(asked))
         nodes = tuple(catalogue.load(name).asking)
         waiting = engine.submit(asked.model_copy(update={"pause_before": nodes}))

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.contract import Answer, Call
-from agents.react_dialects import read_native_step, read_text_step, without_json_tail
+from agents.react_dialects import Action, read_native_step, read_text_step, without_json_tail
 from tests.runs import action, run
 from workbench.events import NoteView, ToolView, Warned
 
@@ -46,6 +46,18 @@ def test_repeating_an_action_is_noticed(settings):
     assert "exactly this before" not in view.calls[1].called.messages[-1]["content"]
     offered = [call.called.parameters["json_schema"]["properties"]["action"]["enum"] for call in view.calls]
     assert ["calculator" in names for names in offered] == [True, True, False]
+
+
+def test_a_clock_asked_again_tells_nothing_new(settings):
+    same = action("clock", "")
+    _, view = run(settings, "react", [same, same, action("finish", "noon")])
+    assert "exactly this before" in view.calls[2].called.messages[-1]["content"]
+
+
+def test_the_same_action_that_brings_something_new_is_no_repetition():
+    lookup = Action(name="lookup", input="Orvik")
+    assert lookup.and_what_came("She was born in Orvik.") != lookup.and_what_came("She is buried in Orvik.")
+    assert lookup.and_what_came("(1 / 2) Orvik.") == lookup.and_what_came("(2 / 2) Orvik.")
 
 
 def test_tools_used_in_vain_stay_away_until_another_brings_something_new(settings):

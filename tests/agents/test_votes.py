@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from agents.votes import ballot, count, fewest_to_end, is_decided, names, posterior, told
+from agents.votes import ballot, count, fewest_to_end, is_decided, names, posterior, tally, told
 
 
 def winner(ballots: list[str]) -> str:
@@ -121,3 +121,8 @@ def test_the_vote_in_words():
     many = [(letter, 1) for letter in "abcdef"]
     assert told(many, 6) == "1 of 6 samples says a, 1 says b, 1 says c, 1 says d, 2 say something else."
     assert len(told([("word " * 100, 2)], 2)) < 100
+
+
+def test_a_tally_names_the_leader_as_it_was_first_said_and_counts_empty_ones_for_nobody():
+    assert tally(["$5", "4", "", "4.0"], "people") == ("4", 2, {"4": 2, "5": 1}, "2 of 4 people say 4, 1 says $5.")
+    assert tally(["", ""]) == ("", 0, {}, "None of 2 samples came to an answer.")
