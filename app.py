@@ -3,7 +3,7 @@
 import streamlit as st
 
 from workbench.errors import WorkbenchError
-from workbench.ui import fetching, frame, session
+from workbench.ui import fetching, frame, presets, session
 from workbench.ui.style import load_style
 
 PAGES = (
@@ -34,6 +34,7 @@ except WorkbenchError as error:
 with frame.guarded():
     fetching.begin()
     frame.navigation(PAGES, page)
+    presets.begin(on_bench=page.url_path == "")
     frame.model_choice()
     frame.draw_notices()
     page.run()

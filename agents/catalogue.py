@@ -4,7 +4,19 @@ from importlib import import_module
 
 from agents.contract import Machine
 
-MACHINES: tuple[str, ...] = ("direct", "cot", "self_consistency", "stepwise", "reflection", "react")
+MACHINES: tuple[str, ...] = (
+    "direct",
+    "cot",
+    "least_to_most",
+    "pal",
+    "self_consistency",
+    "debate",
+    "stepwise",
+    "reflection",
+    "self_refine",
+    "act",
+    "react",
+)
 FIRST_CHOICE = "stepwise"  # for who has not chosen yet: the baselines before it are there to be compared with
 
 

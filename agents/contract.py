@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from langchain_core.messages import AnyMessage, BaseMessage
 from langgraph.graph import StateGraph
@@ -19,6 +19,23 @@ class Options(BaseModel):
     """A machine's options: every field bounded and described, since the form is made from them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def visits(self) -> int | None:
+        """How often a node may ask its model at most: the option `max_steps`, where there is one; None elsewhere."""
+        return getattr(self, "max_steps", None)
+
+
+class Room(NamedTuple):
+    """Tokens of a prompt, and the most that it may have for the context window to hold an answer as well."""
+
+    size: int
+    most: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether prompt and answer fit."""
+        return self.size <= self.most
 
 
 class Call(BaseModel):
@@ -78,6 +95,38 @@ class Bench(ABC):
         """
 
     @abstractmethod
+    async def room(
+        self,
+        messages: Sequence[BaseMessage],
+        *,
+        schema: type[BaseModel] | None = None,
+        tools: Sequence[str] = (),
+        max_tokens: int | None = None,
+    ) -> Room | None:
+        """How long a prompt is and may be; None where the window is unknown. An answer needs a quarter of it at most.
+
+        Earlier exchanges of a thread do not count: they are left out first.
+        """
+
+    @abstractmethod
+    async def summarise(
+        self,
+        asked: str,
+        *,
+        left_out: Sequence[BaseMessage],
+        before: int,
+        shortened: Callable[[str], Sequence[BaseMessage]],
+        max_tokens: int,
+        schema: type[BaseModel] | None = None,
+        tools: Sequence[str] = (),
+    ) -> str:
+        """A model's summary of the turns `left_out`; it is on the log with them.
+
+        The next prompt has `before` tokens as it is; `shortened` makes it with the summary, `schema` and `tools` are
+        its own. Empty where the model gave no summary, or one that makes the prompt no shorter: the person is told.
+        """
+
+    @abstractmethod
     async def call(self, tool: str, arguments: dict[str, Any] | str) -> Observation:
         """Run a tool; a text becomes its main argument.
 
@@ -119,6 +168,58 @@ class Bench(ABC):
         """Tell the person something."""
 
 
+@dataclass(frozen=True)
+class Rate:
+    """So many `right` `of` all that were tried; the share lies between `low` and `high` with 95% confidence."""
+
+    right: int
+    of: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.right / self.of
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a model was measured to do; None is what is not known.
+
+    Answers that fit a schema: `schema` where the server is held to it, `schema_retried` with the retries that a run
+    has, `told` and `told_retried` where the prompt alone tells it; `schema_refused` by the server. `tools` is how the
+    model calls a tool most often, `native_calls` how often it was a right call of its own. `context_tokens` is where
+    its context really ends, and speeds are in tokens per second.
+    """
+
+    schema: Rate | None = None
+    schema_retried: Rate | None = None
+    schema_refused: bool = False
+    told: Rate | None = None
+    told_retried: Rate | None = None
+    tools: Literal["native", "text", "none"] | None = None
+    native_calls: Rate | None = None
+    thinks: bool | None = None
+    context_tokens: int | None = None
+    prefill_speed: float | None = None
+    decode_speed: float | None = None
+
+
+@dataclass(frozen=True)
+class Suited:
+    """A default that suits a model: the option's value, and in a sentence why."""
+
+    option: str
+    value: Any
+    because: str
+
+
+def nothing_suited(known: Abilities) -> Sequence[Suited]:
+    """A machine whose defaults suit every model."""
+    return ()
+
+
 async def together(asked: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
     """What all of them return, in order; they run at once.
 
@@ -137,7 +238,8 @@ class Machine:
 
     `build` returns the graph uncompiled; `begin(question, bench)` is its first state. The state's `answer` is the
     answer; a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role and colour;
-    "none" is that of a node which asks neither a model nor a tool.
+    "none" is that of a node which asks neither a model nor a tool. `suited` gives the options that suit a model whose
+    abilities were measured; one that never asks for an answer in a schema does not want them.
     """
 
     name: str
@@ -152,6 +254,8 @@ class Machine:
     feedback: Feedback = "none"
     temperature: float = 0.7
     examples: Sequence[str] = field(default_factory=tuple)
+    suited: Callable[[Abilities], Sequence[Suited]] = nothing_suited
+    wants_schemas: bool = True
 
     @property
     def asking(self) -> list[str]:

@@ -59,6 +59,7 @@ MACHINE = Machine(
     source_url="https://arxiv.org/abs/2201.11903",
     options=Options,
     build=build,
+    wants_schemas=False,
     begin=begin,
     nodes={"reason": "thinking"},
     temperature=0.2,

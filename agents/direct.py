@@ -57,6 +57,7 @@ MACHINE = Machine(
     source_url="https://arxiv.org/abs/2005.14165",
     options=Options,
     build=build,
+    wants_schemas=False,
     begin=begin,
     nodes={"answer": "generator"},
     temperature=0.2,

@@ -7,13 +7,14 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from pydantic import Field
-from typing_extensions import TypedDict
 
-from agents.contract import Bench, Machine, Observation
+from agents.contract import Abilities, Bench, Machine, Observation, Suited
 from agents.contract import Options as BaseOptions
+from agents.memory import Memory, Summarise, recalled
 from agents.react_dialects import DIALECTS, Action
+from agents.suiting import Growth, fewer_steps, suited_dialect
 
-ToolName = Literal["calculator", "python", "clock", "search"]
+ToolName = Literal["calculator", "python", "clock", "search", "wikipedia", "lookup", "fetch", "notes"]
 
 
 class Options(BaseOptions):
@@ -25,9 +26,10 @@ class Options(BaseOptions):
         description="json suits small models, native uses the model's own tool calling, text is the paper's form.",
     )
     tools: list[ToolName] = Field(["calculator", "python", "clock", "search"], description="What it may use.")
+    summarise: Summarise = "never"
 
 
-class State(TypedDict, total=False):
+class State(Memory, total=False):
     """The conversation; `action` is the pending one, `done` are those taken, `barred` the tools used in vain."""
 
     messages: Annotated[list[AnyMessage], add_messages]
@@ -53,8 +55,10 @@ async def reason(state: State, runtime: Runtime[Bench]) -> State:
     """One thought and the action that it leads to."""
     bench, number = runtime.context, state["steps"] + 1
     offered = [tool for tool in bench.options.tools if tool not in state["barred"]]
-    turn, action = await DIALECTS[bench.options.dialect](bench, state["messages"], number, offered)
-    change: State = {"messages": [turn], "steps": number, "action": action.model_dump()}
+    tools = offered if bench.options.dialect == "native" else []
+    sent, memory = await recalled(bench, state, len(state["messages"]) - 2 * state["steps"], tools=tools)
+    turn, action = await DIALECTS[bench.options.dialect](bench, sent, number, offered)
+    change: State = {"messages": [turn], "steps": number, "action": action.model_dump(), **memory}
     if action.name == "finish":
         change["answer"] = str(action.input)
     elif number >= bench.options.max_steps:
@@ -75,21 +79,22 @@ async def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "__end_
 async def act(state: State, runtime: Runtime[Bench]) -> State:
     """Run the action; what comes of it, an error too, is the observation.
 
-    A tool that is asked the same again is not offered until another one brings something new: small models that see
-    themselves repeat a step repeat it until their steps are used up.
+    A tool that is asked the same again and says the same is not offered until another one brings something new: small
+    models that see themselves repeat a step repeat it until their steps are used up.
     """
     bench, action = runtime.context, Action.model_validate(state["action"])
     seen = (
         Observation(text=action.problem, error=True) if action.problem else await bench.call(action.name, action.input)
     )
-    repeated = action.key() in state["done"] and not action.problem
+    taken = action.and_what_came(seen.text)
+    repeated = taken in state["done"] and not action.problem
     notes = [bench.prompt("repeated", question=state["question"])] if repeated else []
     if state["steps"] == bench.options.max_steps - 1:
         notes.append(bench.prompt("last_step"))
     observation = "\n".join([bench.prompt("failure" if seen.error else "observation", result=seen.text), *notes])
     turn = ToolMessage(observation, tool_call_id=action.call_id) if action.call_id else HumanMessage(observation)
     barred = [*state["barred"], action.name] if repeated else state["barred"] if seen.error else []
-    return {"messages": [turn], "done": [*state["done"], action.key()], "barred": barred}
+    return {"messages": [turn], "done": [*state["done"], taken], "barred": barred}
 
 
 def build() -> StateGraph[State, Bench, State, State]:
@@ -101,6 +106,14 @@ def build() -> StateGraph[State, Bench, State, State]:
     graph.add_conditional_edges("reason", route)
     graph.add_edge("act", "reason")
     return graph
+
+
+GROWTH = Growth("ReAct", usual=7, least=2, prompt=700, step=120)  # rules, examples and tools; thought and observation
+
+
+def suited(known: Abilities) -> list[Suited]:
+    """The dialect that the model speaks best, and as many steps as its context and its speed allow."""
+    return [*suited_dialect(known), *fewer_steps(known, GROWTH)]
 
 
 MACHINE = Machine(
@@ -120,4 +133,5 @@ MACHINE = Machine(
         "How many prime numbers are there below 200?",
         "What day of the week is it today, and what date is it in 100 days?",
     ),
+    suited=suited,
 )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from agents.contract import Answer, Bench
 
 FINISH = "finish"
+_FIGURES = re.compile(r"\d+")
 
 
 class Action(BaseModel):
@@ -21,12 +22,16 @@ class Action(BaseModel):
     call_id: str = ""
     problem: str = ""
 
-    def key(self) -> str:
-        """The same action with the same input has the same key."""
-        return json.dumps([self.name, self.input], sort_keys=True)
+    def and_what_came(self, observation: str) -> str:
+        """The same action with the same input, of which came the same but for its figures, is the same text.
+
+        A clock that is asked again tells other figures and nothing new; a lookup goes on to the next sentence.
+        """
+        return json.dumps([self.name, self.input, _FIGURES.sub("0", observation)], sort_keys=True)
 
 
 Dialect = Callable[[Bench, list[AnyMessage], int, list[str]], Awaitable[tuple[AIMessage, Action]]]
+Schema = Callable[[list[str]], type[BaseModel]]
 
 
 def step_schema(tools: list[str]) -> type[BaseModel]:
@@ -35,13 +40,21 @@ def step_schema(tools: list[str]) -> type[BaseModel]:
     return create_model("Step", thought=(str, Field(min_length=1)), action=(names, ...), input=(str, ...))
 
 
-async def as_json(bench: Bench, messages: list[AnyMessage], number: int, tools: list[str]) -> tuple[AIMessage, Action]:
-    """The step as a schema-constrained JSON object."""
-    answer = await bench.ask("actor", messages, schema=step_schema(tools))
+def action_schema(tools: list[str]) -> type[BaseModel]:
+    """An action as JSON, without a thought: one of the tools (or finish), and its input."""
+    names: Any = Literal[tuple([*tools, FINISH])]
+    return create_model("Step", action=(names, ...), input=(str, ...))
+
+
+async def as_json(
+    bench: Bench, messages: list[AnyMessage], number: int, tools: list[str], schema: Schema = step_schema
+) -> tuple[AIMessage, Action]:
+    """The step as a schema-constrained JSON object, with a thought or without one, as the schema has it."""
+    answer = await bench.ask("actor", messages, schema=schema(tools))
     step = answer.parsed
-    value = without_json_tail(step.input)
+    value, thought = without_json_tail(step.input), getattr(step, "thought", "")
     found = {"candidate": value} if step.action == FINISH else {}
-    bench.card(f"Step {number}: {step.action}", step.thought, answer=answer, action=step.action, input=value, **found)
+    bench.card(f"Step {number}: {step.action}", thought, answer=answer, action=step.action, input=value, **found)
     said = answer.text if value == step.input else json.dumps(step.model_dump() | {"input": value}, ensure_ascii=False)
     return AIMessage(said), Action(name=step.action, input=value)
 

@@ -7,10 +7,10 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
-from typing_extensions import TypedDict
 
 from agents.contract import Bench, Machine
 from agents.contract import Options as BaseOptions
+from agents.memory import Memory, Summarise, recalled
 
 
 class Options(BaseOptions):
@@ -18,6 +18,12 @@ class Options(BaseOptions):
 
     rounds: int = Field(3, ge=1, le=10, description="The critic is heard at most this many times.")
     roles: Literal["essay", "code"] = Field("essay", description="Essay assistant and teacher, or coder and reviewer.")
+    summarise: Summarise = "never"
+
+    @property
+    def visits(self) -> int:
+        """A draft before the first round, and one after each."""
+        return self.rounds + 1
 
 
 class Verdict(BaseModel):
@@ -28,7 +34,7 @@ class Verdict(BaseModel):
     verdict: Literal["accept", "revise"]
 
 
-class State(TypedDict, total=False):
+class State(Memory, total=False):
     """The request, then draft and critique in turn; `rounds` counts the critiques."""
 
     messages: Annotated[list[AnyMessage], add_messages]
@@ -57,11 +63,13 @@ def told(bench: Bench, role: str) -> list[AnyMessage]:
 async def generate(state: State, runtime: Runtime[Bench]) -> State:
     """A draft, or a revision in view of every critique so far."""
     bench = runtime.context
-    answer = await bench.ask("generator", [*told(bench, f"{bench.options.roles}_generator"), *state["messages"]])
+    rules = told(bench, f"{bench.options.roles}_generator")
+    sent, memory = await recalled(bench, state, 1, lambda said: [*rules, *said])
+    answer = await bench.ask("generator", sent)
     draft, previous = answer.text.strip(), state["answer"]
     shown = {"previous": previous} if previous else {}
     bench.card(f"Draft {state['rounds'] + 1}", draft, answer=answer, round=state["rounds"], **shown)
-    return {"messages": [AIMessage(draft)], "answer": draft, "previous": previous}
+    return {"messages": [AIMessage(draft)], "answer": draft, "previous": previous, **memory}
 
 
 async def judge(state: State, runtime: Runtime[Bench]) -> Literal["critique", "__end__"]:
@@ -80,14 +88,15 @@ async def judge(state: State, runtime: Runtime[Bench]) -> Literal["critique", "_
 async def critique(state: State, runtime: Runtime[Bench]) -> State:
     """The critic's verdict on the latest draft, told to the generator as its user."""
     bench = runtime.context
-    turns = [*told(bench, f"{bench.options.roles}_critic"), *swapped(state["messages"])]
-    answer = await bench.ask("critic", turns, schema=Verdict)
+    rules = told(bench, f"{bench.options.roles}_critic")
+    sent, memory = await recalled(bench, state, 1, lambda said: [*rules, *swapped(said)], schema=Verdict)
+    answer = await bench.ask("critic", sent, schema=Verdict)
     verdict: Verdict = answer.parsed
     issues = "\n".join(f"- {issue}" for issue in verdict.issues) or "- (none named)"
     title = f"{verdict.verdict.capitalize()} · {verdict.score}/10"
     bench.card(title, issues, answer=answer, **verdict.model_dump())
     turn = HumanMessage(bench.prompt("revise", score=verdict.score, issues=issues))
-    return {"messages": [turn], "rounds": state["rounds"] + 1, "verdict": verdict.verdict}
+    return {"messages": [turn], "rounds": state["rounds"] + 1, "verdict": verdict.verdict, **memory}
 
 
 async def accepted(state: State, runtime: Runtime[Bench]) -> Literal["generate", "__end__"]:

@@ -71,13 +71,10 @@ async def draw(bench: Bench, messages: list[AnyMessage], number: int) -> str:
 async def vote(state: State, runtime: Runtime[Bench]) -> State:
     """Count, and put the leader forward."""
     bench, answers = runtime.context, state["answers"]
-    counted = votes.count([votes.ballot(answer) for answer in answers])
-    names = votes.names(answers)
-    named = [(names[ballot], number) for ballot, number in counted.items()]
-    leader, most = named[0] if named else ("", 0)
+    leader, most, counted, told = votes.tally(answers)
     figures = {"share": round(most / len(answers), 3), "posterior": round(votes.posterior(counted), 3)}
     shown: dict[str, Any] = {"candidate": leader, "votes": counted, "sampled": len(answers), **figures}
-    bench.card(f"Vote: {votes.short(leader)}", votes.told(named, len(answers)), **shown)
+    bench.card(f"Vote: {votes.short(leader)}", told, **shown)
     over = not wanted(bench.options, answers)
     return {"answer": leader, "limit": "No sample came to an answer." if over and not leader else ""}
 
@@ -113,6 +110,7 @@ MACHINE = Machine(
     source_url="https://arxiv.org/abs/2203.11171",
     options=Options,
     build=build,
+    wants_schemas=False,
     begin=begin,
     nodes={"sample": "thinking", "vote": "none"},
     temperature=0.7,

@@ -8,10 +8,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field, model_validator
-from typing_extensions import TypedDict
 
-from agents.contract import Bench, Machine
+from agents.contract import Abilities, Bench, Machine, Suited
 from agents.contract import Options as BaseOptions
+from agents.memory import Memory, Summarise, recalled
+from agents.suiting import Growth, fewer_steps
 
 
 class Options(BaseOptions):
@@ -19,6 +20,7 @@ class Options(BaseOptions):
 
     min_steps: int = Field(3, ge=1, le=25, description="It may not conclude before this many steps.")
     max_steps: int = Field(25, ge=1, le=50, description="After this many steps it must answer.")
+    summarise: Summarise = "never"
 
     @model_validator(mode="after")
     def _ordered(self) -> "Options":
@@ -41,7 +43,7 @@ class EarlyStep(Step):
     next_action: Literal["continue"]
 
 
-class State(TypedDict, total=False):
+class State(Memory, total=False):
     """The conversation so far; `next_action` is the last step's own wish."""
 
     messages: Annotated[list[AnyMessage], add_messages]
@@ -60,11 +62,12 @@ async def think(state: State, runtime: Runtime[Bench]) -> State:
     """One step, appended as an assistant turn so that the prompt only grows at its end."""
     bench, number = runtime.context, state["steps"] + 1
     schema = EarlyStep if number < bench.options.min_steps else Step
-    answer = await bench.ask("thinker", state["messages"], schema=schema)
+    sent, memory = await recalled(bench, state, len(state["messages"]) - state["steps"], schema=schema)
+    answer = await bench.ask("thinker", sent, schema=schema)
     step: Step = answer.parsed
     title = re.sub(r"^step \d+\s*[:.-]\s*", "", step.title, flags=re.IGNORECASE)
     bench.card(f"Step {number}: {title}", step.content, answer=answer, next_action=step.next_action)
-    return {"messages": [AIMessage(answer.text)], "steps": number, "next_action": step.next_action}
+    return {"messages": [AIMessage(answer.text)], "steps": number, "next_action": step.next_action, **memory}
 
 
 async def more(state: State, runtime: Runtime[Bench]) -> Literal["think", "conclude"]:
@@ -81,10 +84,11 @@ async def more(state: State, runtime: Runtime[Bench]) -> Literal["think", "concl
 
 async def conclude(state: State, runtime: Runtime[Bench]) -> State:
     """The final answer, in plain text, from the reasoning above."""
-    bench = runtime.context
-    answer = await bench.ask("answerer", [*state["messages"], HumanMessage(bench.prompt("conclude"))])
+    bench, asked = runtime.context, HumanMessage(runtime.context.prompt("conclude"))
+    sent, memory = await recalled(bench, state, len(state["messages"]) - state["steps"], lambda said: [*said, asked])
+    answer = await bench.ask("answerer", sent)
     bench.card("Final answer", answer.text, answer=answer)
-    return {"answer": answer.text.strip()}
+    return {"answer": answer.text.strip(), **memory}
 
 
 def build() -> StateGraph[State, Bench, State, State]:
@@ -96,6 +100,14 @@ def build() -> StateGraph[State, Bench, State, State]:
     graph.add_conditional_edges("think", more)
     graph.add_edge("conclude", END)
     return graph
+
+
+GROWTH = Growth("Stepwise", usual=25, least=3, prompt=300, step=130)  # rules and question; a titled step as JSON
+
+
+def suited(known: Abilities) -> list[Suited]:
+    """As many steps as the model's context and its speed allow."""
+    return fewer_steps(known, GROWTH)
 
 
 MACHINE = Machine(
@@ -115,4 +127,5 @@ MACHINE = Machine(
         "Which is larger, 9.11 or 9.9?",
         "A bat and a ball cost 1.10 together. The bat costs 1.00 more than the ball. What does the ball cost?",
     ),
+    suited=suited,
 )

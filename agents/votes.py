@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import comb
+from typing import NamedTuple
 
 from agents.answers import NUMBER, normalise
 
@@ -16,6 +17,15 @@ SCALE = re.compile(
 SHORT = 48  # characters of an answer in a title
 NAMED = 3  # answers behind the leader that are told of by name
 CHOICE = re.compile(r"\(?([a-z])[).:]\s")
+
+
+class Tally(NamedTuple):
+    """A count: the leader by name ("" for none) with its votes, all votes by ballot, and the count in a sentence."""
+
+    leader: str
+    most: int
+    votes: dict[str, int]
+    told: str
 
 
 def ballot(answer: str) -> str:
@@ -86,12 +96,20 @@ def short(answer: str) -> str:
     return flat if len(flat) <= SHORT else flat[: SHORT - 1].rstrip() + "…"
 
 
-def told(counted: Sequence[tuple[str, int]], sampled: int) -> str:
+def told(counted: Sequence[tuple[str, int]], sampled: int, voters: str = "samples") -> str:
     """The vote in a sentence: "4 of 5 samples say 18, 1 says 20."."""
     if not counted:
-        return f"None of {sampled} samples came to an answer."
+        return f"None of {sampled} {voters} came to an answer."
     (leader, most), *others = counted
-    parts = [f"{most} of {sampled} samples say{'s' if most == 1 else ''} {short(leader)}"]
+    parts = [f"{most} of {sampled} {voters} say{'s' if most == 1 else ''} {short(leader)}"]
     parts += [f"{number} say{'s' if number == 1 else ''} {short(name)}" for name, number in others[:NAMED]]
     rest = sum(number for _, number in others[NAMED:])
     return ", ".join([*parts, *([f"{rest} say something else"] if rest else [])]) + "."
+
+
+def tally(answers: Sequence[str], voters: str = "samples") -> Tally:
+    """The count of what these answers vote for."""
+    counted, known = count([ballot(answer) for answer in answers]), names(answers)
+    named = [(known[vote], number) for vote, number in counted.items()]
+    leader, most = named[0] if named else ("", 0)
+    return Tally(leader, most, counted, told(named, len(answers), voters))

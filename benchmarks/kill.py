@@ -45,15 +45,46 @@ def _action(name: str, text: str) -> dict[str, Any]:
     return {"object": {"thought": f"Now {name}.", "action": name, "input": text}}
 
 
+def _scores(score: int) -> dict[str, Any]:
+    aspects = ("correctness", "completeness", "clarity")
+    return {"object": {aspect: {"remark": f"The {aspect} is a {score}.", "score": score} for aspect in aspects}}
+
+
 WORDS = " ".join(f"word{number}" for number in range(12))
 SCRIPTS: dict[str, list[dict[str, Any]]] = {
     "direct": [{"answers": [{"text": f"It is four, since {WORDS}."}]}],
     "cot": [{"answers": [{"text": f"I count: {WORDS}.\nAnswer: 4"}]}],
+    "least_to_most": [
+        {
+            "when": {"properties": "questions"},
+            "answers": [{"object": {"questions": ["What is half of it?", "What is twice that?"]}}],
+        },
+        {"answers": [{"text": f"Part {number}: {WORDS}.\nAnswer: {number}"} for number in (2, 3, 4)]},
+    ],
+    "pal": [
+        {
+            "answers": [
+                {"text": "```python\nprint(half)\n```"},
+                {"text": "```python\nhalf = 2\nprint(2 * half)\n```"},
+            ]
+        }
+    ],
     "self_consistency": [
         {
             "by_seed": True,
             "answers": [{"text": f"Way {number}: {WORDS}.\nAnswer: {found}"} for number, found in enumerate("4545644")],
         }
+    ],
+    "debate": [
+        {
+            "when": {"last": "other answerers"},
+            "by_seed": True,
+            "answers": [{"text": f"Again {n}: {WORDS}.\nAnswer: {found}"} for n, found in enumerate("4445444")],
+        },
+        {
+            "by_seed": True,
+            "answers": [{"text": f"Way {n}: {WORDS}.\nAnswer: {found}"} for n, found in enumerate("4545644")],
+        },
     ],
     "stepwise": [
         {
@@ -81,6 +112,19 @@ SCRIPTS: dict[str, list[dict[str, Any]]] = {
                 {"text": f"A third draft with an example of {WORDS}."},
             ]
         },
+    ],
+    "self_refine": [
+        {"when": {"properties": "clarity"}, "answers": [_scores(2), _scores(4), _scores(5)]},
+        {"answers": [{"text": f"Answer {number}: {WORDS}."} for number in range(3)]},
+    ],
+    "act": [
+        {
+            "answers": [
+                {"object": {"action": "calculator", "input": "48 * 1.35"}},
+                {"object": {"action": "python", "input": "print(48 * 1.35 * 0.85)"}},
+                {"object": {"action": "finish", "input": "It costs 55.08."}},
+            ]
+        }
     ],
     "react": [
         {

@@ -24,11 +24,13 @@ from workbench.ui import (
     live,
     metrics,
     panel,
+    presets,
     prompt_record,
     scroll,
     session,
     start,
     steer,
+    ways_out,
 )
 
 
@@ -120,6 +122,7 @@ def lay_out(machine: Machine) -> Places:
         fork, button = st.empty(), st.empty()
     problem = st.empty()
     panel.draw(machine)
+    presets.draw()
     wording = st.empty()
     left, right = st.columns((270, 692), gap="medium")
     with left, st.container(key="instruments"):
@@ -152,6 +155,8 @@ def show_start(machine: Machine, places: Places) -> None:
 def show_run(row: RunRow, places: Places) -> None:
     """The opened run as far as it has come and while it goes on; then its end, or what it waits for."""
     scroll.follow_end(replay_of(row.id) is not None or row.status == "running")
+    if wanted := session.entry_to_show(row.id):
+        scroll.go_to(*wanted)
     family.draw(places.relatives, row.id, "before")
     known = draw_wording(row, places)
     view = follow(row, places)
@@ -182,7 +187,7 @@ def follow(row: RunRow, places: Places) -> RunView:
         session.end_replay()
     elif engine.is_live(row.id):
         draw_steering(row.id, places, "running")
-        screen.clock = live.wall_clock
+        screen.clock, screen.aid = live.wall_clock, ways_out.aid
         resting = forking.is_open(row.id)
         screen.follow(islice(engine.follow(row.id, patience=live.PATIENCE), 1 if resting else None))
     elif row.status == "running":
@@ -232,6 +237,7 @@ def ask() -> None:
         run_id = session.engine().submit(panel.request(), session=session.identity())
         session.open_run(run_id)
         session.put(session.ADOPTED, run_id)
+        presets.used()
 
 
 def stop(run_id: str) -> None:

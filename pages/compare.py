@@ -12,7 +12,7 @@ from workbench.events import AnyEvent, RunView, idle_seconds
 from workbench.request import RunRequest
 from workbench.store.comparisons import Comparison, Lane, new_id
 from workbench.store.runs import RunRow
-from workbench.ui import ballot, earlier, forms, frame, keys, lane_form, lanes, live, outcome, session, start
+from workbench.ui import ballot, earlier, forms, frame, keys, lane_form, lanes, live, money, outcome, session, start
 from workbench.ui.markdown import escape
 
 QUEUEING = ("model_called", "queued", "model_answered", "call_failed", "resumed")  # what tells how long a run waited
@@ -206,7 +206,7 @@ def draw_outcome(comparison: Comparison, found: Sequence[outcome.Entrant]) -> No
     st.html(outcome.answers_html(found, against=against))
     draw_lanes_on(found)
     ballot.draw(comparison, found)
-    st.html(outcome.cost_html(found))
+    st.html(outcome.cost_html(found, [money.of(one.view) for one in found]))
     draw_pairs(found)
 
 

@@ -10,6 +10,7 @@ from workbench.experiments.scorers import registry as scorers
 from workbench.experiments.words import count
 from workbench.store.experiments import ExperimentRow
 from workbench.ui import (
+    experiment_costs,
     experiment_export,
     experiment_form,
     experiment_items,
@@ -168,6 +169,7 @@ def draw_results(row: ExperimentRow) -> None:
     """The results as they stand now, and what can be taken away."""
     found = experiments.found(row)
     experiment_results.draw(found)
+    experiment_costs.draw(row.id, found)
     experiment_items.draw(found, is_live=row.is_live)
     experiment_export.draw(row, found)
 

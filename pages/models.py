@@ -24,10 +24,16 @@ def page() -> None:
         st.title("Models", anchor=False)
         st.button("Look again", on_click=session.look_again)
     chosen = st.segmented_control(
-        "View", VIEWS, key=session.MODELS_VIEW, required=True, label_visibility="collapsed", bind="query-params"
+        "View",
+        VIEWS,
+        default=FIRST,
+        required=True,
+        key=session.MODELS_VIEW,
+        label_visibility="collapsed",
+        bind="query-params",
     )
     frame.show_problem()
-    VIEWS[chosen or next(iter(VIEWS))]()
+    VIEWS[chosen or FIRST]()
 
 
 def draw_models() -> None:
@@ -44,5 +50,6 @@ VIEWS = {
     "Structured answers": schema_doctor.draw,
     "Cost": costs.draw,
 }
+FIRST = next(iter(VIEWS))
 
 frame.around(page)

@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
 
 from scripts.find_browser import NOTHING, find_browser
 from tests.app_server import AppServer
+from tests.keyrings import MemoryKeyring
 from workbench.settings import CHECKOUT, SMALL_MODEL, Settings, load
 
 # Read before any test cleans the environment: the models are large, and tests use the person's own copies.
 MODELS = load().models_path
 OURS = ("WORKBENCH_", "OLLAMA_", "OPENAI_")
 SCREEN = ("COLUMNS", "LINES")  # of the terminal that the tests were started in
+NO_KEYRING = "keyring.backends.fail.Keyring"
 CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -32,7 +35,9 @@ def clean_environment(home: Path) -> dict[str, str]:
     """The environment without the person's own settings; ours are empty, so that .env has no say either."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS) and name not in SCREEN}
     ours = {str(field.alias): "" for field in Settings.model_fields.values()}
-    return kept | ours | {"WORKBENCH_HOME": str(home), "WORKBENCH_MODELS": str(MODELS)}
+    # Nor may a test read or fill the person's keyring.
+    own = {"WORKBENCH_HOME": str(home), "WORKBENCH_MODELS": str(MODELS), "PYTHON_KEYRING_BACKEND": NO_KEYRING}
+    return kept | ours | own
 
 
 @pytest.hookimpl(trylast=True)
@@ -83,6 +88,15 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(socket, "getaddrinfo", guard(socket.getaddrinfo, lambda host, *rest, **named: host))
     yield tried
     assert not tried, f"The test wanted to leave this machine for {', '.join(tried)}."
+
+
+@pytest.fixture
+def own_keyring() -> Iterator[MemoryKeyring]:
+    """A keyring that can be used, in place of none."""
+    before, mine = keyring.get_keyring(), MemoryKeyring()
+    keyring.set_keyring(mine)
+    yield mine
+    keyring.set_keyring(before)
 
 
 @pytest.fixture

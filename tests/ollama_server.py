@@ -6,6 +6,7 @@ Some model names behave badly on purpose (`FAULTS`), the way real servers were s
 import asyncio
 import hashlib
 import json
+import re
 import socket
 import threading
 import time
@@ -23,12 +24,19 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from tests.ollama_models import Behaviour
+
 Object = dict[str, Any]
 CHAT = "qwen2.5-coder:0.5b"
 EMBEDDER = "nomic-embed-text:latest"
 PULLABLE = "smollm2:135m"
 OUT_OF_MEMORY = "model requires more system memory (5.6 GiB) than is available (3.1 GiB)"
 SLOW_SECONDS = 1.4
+DEFAULT_CONTEXT = 4096
+DEFAULT_KEEP_SECONDS = 300.0
+FOR_EVER = timedelta(days=106_751)  # the longest span that Go knows, which is how Ollama keeps a model for ever
+LAYERS = (1_000_000, 200_000)  # bytes of what a pull fetches: the weights, then the rest
+CHUNKS = 4  # lines of progress for a layer
 
 
 class Refused(Exception):
@@ -48,6 +56,11 @@ class Model:
     family: str = "qwen2"
     context_length: int = 32_768
     parameter_size: str = "494.03M"
+    template: str = "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}{{ .Prompt }}"
+    parameters: str = 'num_ctx                        4096\nstop                           "<|im_end|>"'
+    system: str = "You are a helpful assistant."
+    license: str = "Apache-2.0"
+    modified_at: str = "2026-11-01T12:00:00.123456789+01:00"
 
     def details(self) -> Object:
         return {
@@ -58,6 +71,20 @@ class Model:
             "parameter_size": self.parameter_size,
             "quantization_level": "Q4_K_M",
         }
+
+
+@dataclass
+class Running:
+    """A model in memory: its window, how long it stays after an answer, and until when."""
+
+    context: int
+    keep_seconds: float
+    expires: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def renew(self) -> None:
+        self.expires = datetime.now(UTC) + (
+            timedelta(seconds=self.keep_seconds) if self.keep_seconds >= 0 else FOR_EVER
+        )
 
 
 def digest(name: str) -> str:
@@ -192,12 +219,19 @@ class OllamaServer:
         }
         self.models["thinks:latest"].capabilities.append("thinking")
         self.models["calls:latest"].capabilities.append("tools")
-        self.loaded: dict[str, datetime] = {}
+        self.loaded: dict[str, Running] = {}
+        self.loads: list[tuple[str, int]] = []  # each time that a model went into memory, with its window
+        self.gpu_share = 0.0
+        self.blobs: dict[str, int] = {}  # bytes of each layer that pulls have brought so far
+        self.pull_pause = 0.0
+        self.pull_error = ""  # what a pull meets half way through its first layer
         self.chats: list[Object] = []
+        self.behaviours: dict[str, Behaviour] = {}
         self.url = ""
 
     def app(self) -> Starlette:
         posts = {"chat": self.chat, "show": self.show, "pull": self.pull, "copy": self.copy}
+        posts |= {"generate": self.generate, "embed": self.embed}
         routes = [Route(f"/api/{name}", guarded(handler), methods=["POST"]) for name, handler in posts.items()]
         gets = {"tags": self.tags, "ps": self.ps, "version": self.tell_version}
         routes += [Route(f"/api/{name}", guarded(handler)) for name, handler in gets.items()]
@@ -209,6 +243,12 @@ class OllamaServer:
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         yield
         await self.upstream.aclose()
+
+    def add(self, name: str, **behaviour: Any) -> Behaviour:
+        """A model that behaves so."""
+        self.behaviours[name] = Behaviour(**behaviour)
+        self.models[name] = Model(self.behaviours[name].capabilities)
+        return self.behaviours[name]
 
     # Models
 
@@ -228,55 +268,103 @@ class OllamaServer:
 
     def entry(self, name: str) -> Object:
         model = self.models[name]
-        told = {"name": name, "model": name, "size": model.size, "digest": digest(name), "details": model.details()}
-        return told | {"modified_at": "2026-11-01T12:00:00Z"}
+        known = self.behaviours[name].digest(name) if name in self.behaviours else digest(name)
+        told = {"name": name, "model": name, "size": model.size, "digest": known, "details": model.details()}
+        return told | {"modified_at": model.modified_at}
 
     async def ps(self, request: Request) -> Response:
-        running = []
-        for name, expires in list(self.loaded.items()):
-            if expires < datetime.now(UTC):
-                del self.loaded[name]
-                continue
-            told = {"expires_at": expires.isoformat(), "size_vram": 0, "context_length": 4096}
-            running.append(self.entry(name) | told)
-        return JSONResponse({"models": running})
+        for name in [name for name, running in self.loaded.items() if running.expires < datetime.now(UTC)]:
+            del self.loaded[name]
+        last_first = sorted(self.loaded, key=lambda name: self.loaded[name].expires, reverse=True)
+        return JSONResponse({"models": [self.running(name) for name in last_first]})
+
+    def running(self, name: str) -> Object:
+        """What is in memory is larger than the file: its window is there too."""
+        running = self.loaded[name]
+        size = self.models[name].size + 10_000 * running.context
+        told = {"size": size, "size_vram": int(size * self.gpu_share), "context_length": running.context}
+        entry = {key: value for key, value in self.entry(name).items() if key != "modified_at"}
+        return entry | told | {"expires_at": running.expires.isoformat()}
 
     async def show(self, request: Request) -> Response:
         name = self.find((await asked(request)).get("model", ""))
         model = self.models[name]
         facts = {"general.architecture": model.family, f"{model.family}.context_length": model.context_length}
-        told = {"modelfile": f"FROM {name}", "template": "{{ .Prompt }}", "details": model.details()}
-        return JSONResponse(told | {"model_info": facts, "capabilities": model.capabilities, "license": "Apache-2.0"})
+        told = {key: getattr(model, key) for key in ("license", "parameters", "template", "system")}
+        told |= {"modelfile": f"FROM {name}", "details": model.details(), "modified_at": model.modified_at}
+        kept = {key: value for key, value in told.items() if value}
+        return JSONResponse(kept | {"model_info": facts, "capabilities": model.capabilities})
 
     async def pull(self, request: Request) -> Response:
         name = (await asked(request)).get("model", "")
+        if not name:
+            raise Refused(400, "invalid model name")
+        return StreamingResponse(self.pulled(name), media_type="application/x-ndjson")
 
-        async def progress() -> AsyncIterator[bytes]:
-            yield line({"status": "pulling manifest"})
-            if name != PULLABLE:
-                yield line({"error": "pull model manifest: file does not exist"})
-                return
-            total = 1_000_000
-            for completed in range(0, total + 1, total // 4):
-                layer = f"sha256:{digest(name)}"
-                told = {"digest": layer, "total": total, "completed": completed}
-                yield line({"status": f"pulling {layer[7:19]}"} | told)
-            for status in ("verifying sha256 digest", "writing manifest", "success"):
-                yield line({"status": status})
-            self.models[name] = Model(["completion"], size=total)
-
-        return StreamingResponse(progress(), media_type="application/x-ndjson")
+    async def pulled(self, name: str) -> AsyncIterator[bytes]:
+        """One layer after the other; what has come of one stays when the client hangs up, and is not fetched again."""
+        yield line({"status": "pulling manifest"})
+        if name != PULLABLE:
+            yield line({"error": "pull model manifest: file does not exist"})
+            return
+        for number, total in enumerate(LAYERS):
+            layer = f"sha256:{digest(f'{name} {number}')}"
+            while True:
+                told = {"status": f"pulling {layer[7:19]}", "digest": layer, "total": total}
+                done = self.blobs.get(layer, 0)
+                yield line(told | ({"completed": done} if done else {}))
+                if done >= total:
+                    break
+                if self.pull_error and done >= total // 2:
+                    yield line({"error": self.pull_error})
+                    return
+                began = time.monotonic()
+                while time.monotonic() - began < self.pull_pause:  # which a test may change meanwhile
+                    await asyncio.sleep(0.01)
+                self.blobs[layer] = min(total, done + total // CHUNKS)
+        for status in ("verifying sha256 digest", "writing manifest", "success"):
+            yield line({"status": status})
+        self.models[name] = Model(["completion"], size=sum(LAYERS))
 
     async def copy(self, request: Request) -> Response:
+        """Ollama asks nobody before it writes over a model of that name."""
         body = await asked(request)
-        self.models[body["destination"]] = self.models[self.find(body["source"])]
+        name = body["destination"] if ":" in body["destination"] else f"{body['destination']}:latest"
+        self.models[name] = self.models[self.find(body["source"])]
         return Response()
 
     async def delete(self, request: Request) -> Response:
         name = self.find((await asked(request)).get("model", ""))
         self.loaded.pop(name, None)
         del self.models[name]
+        if name == PULLABLE:
+            self.blobs.clear()
         return Response()
+
+    # Without a prompt: into memory, and out of it
+
+    async def generate(self, request: Request) -> Response:
+        body = await asked(request)
+        name = self.find(body.get("model", ""))
+        if body.get("prompt"):
+            raise Refused(400, "this test server answers chats alone")
+        if body.get("keep_alive") != 0 and "completion" not in self.models[name].capabilities:
+            raise Refused(400, f'"{body["model"]}" does not support generate')
+        return await self.touched(name, body)
+
+    async def embed(self, request: Request) -> Response:
+        body = await asked(request)
+        name = self.find(body.get("model", ""))
+        if body.get("input") != "":
+            raise Refused(400, "this test server embeds nothing")
+        return await self.touched(name, body)
+
+    async def touched(self, name: str, body: Object) -> Response:
+        if name == "no-memory:latest" and body.get("keep_alive") != 0:
+            raise Refused(500, OUT_OF_MEMORY)
+        if name == "slow-load:latest" and name not in self.loaded and body.get("keep_alive") != 0:
+            await asyncio.sleep(SLOW_SECONDS)
+        return JSONResponse(self.load_only(name, body) | {"response": "", "embeddings": []})
 
     # Chat
 
@@ -287,7 +375,12 @@ class OllamaServer:
         self.check(name, body)
         if not body.get("messages"):
             return JSONResponse(self.load_only(name, body))
-        lines = FAULTS[name](name) if name in FAULTS else await self.answer(name, body)
+        if behaviour := self.behaviours.get(name):
+            if refusal := behaviour.refusal(body):
+                raise Refused(*refusal)
+            lines = behaviour.lines(name, body, name in self.loaded)
+        else:
+            lines = FAULTS[name](name) if name in FAULTS else await self.answer(name, body)
         if name in FAULTS:
             lines = await opened(lines)
         self.keep(name, body)
@@ -310,12 +403,19 @@ class OllamaServer:
             raise Refused(400, f'"{name}" does not support thinking')
 
     def keep(self, name: str, body: Object) -> None:
-        seconds = seconds_of(body.get("keep_alive", "5m"))
+        """Another window is another load; a call that names no keep_alive leaves a loaded model its own."""
+        context = body.get("options", {}).get("num_ctx") or DEFAULT_CONTEXT
+        before = self.loaded.get(name)
+        seconds = before.keep_seconds if before else DEFAULT_KEEP_SECONDS
+        if "keep_alive" in body:
+            seconds = seconds_of(body["keep_alive"])
         if seconds == 0:
             self.loaded.pop(name, None)
-        else:
-            forever = timedelta(days=36_500)
-            self.loaded[name] = datetime.now(UTC) + (timedelta(seconds=seconds) if seconds > 0 else forever)
+            return
+        if before is None or before.context != context:
+            self.loads.append((name, context))
+        self.loaded[name] = Running(context, seconds)
+        self.loaded[name].renew()
 
     def load_only(self, name: str, body: Object) -> Object:
         self.keep(name, body)
@@ -468,10 +568,9 @@ def seconds_of(keep_alive: float | str) -> float:
     if isinstance(keep_alive, int | float):
         return keep_alive
     units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
-    unit = next((unit for unit in units if keep_alive.endswith(unit) and keep_alive.removesuffix(unit).isdigit()), None)
-    if unit is None:
+    if not re.fullmatch(r"(\d+(ms|s|m|h))+", keep_alive):
         raise Refused(400, f'time: missing unit in duration "{keep_alive}"')
-    return float(keep_alive.removesuffix(unit)) * units[unit]
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"(\d+)(ms|s|m|h)", keep_alive))
 
 
 async def opened(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -33,6 +33,7 @@ from workbench.events import (
     RunFinished,
     RunStarted,
     RunView,
+    Summarised,
     ToolAnswered,
     ToolCall,
     ToolCalled,
@@ -90,6 +91,15 @@ FIELDS: dict[type[Any], dict[str, Any]] = {
     ToolCalled: {"tool_id": "t1", "node": "act", "step": 2, "name": "clock", "arguments": {}},
     ToolAnswered: {"tool_id": "t1", "result": "noon"},
     Card: {"node": "think", "step": 1, "title": "Step 1", "content": "Look.", "call_id": "c1"},
+    Summarised: {
+        "node": "think",
+        "step": 3,
+        "call_id": "c1",
+        "text": "Two and two.",
+        "left_out": ({"role": "assistant", "content": "Two and two are what?"},),
+        "tokens_before": 900,
+        "tokens_after": 400,
+    },
     Decision: {"node": "judge", "edge": "think", "reason": "revise"},
     Retried: {"call_id": "c1", "error": OOPS, "attempt": 2},
     Paused: {"node": "judge", "reason": "asks"},
@@ -352,19 +362,34 @@ def test_a_retry_is_noted_on_the_call_that_failed() -> None:
 
 
 def test_totals_are_the_sum_of_what_backends_measured_until_the_run_says_its_own() -> None:
+    untold = ("prompt_tokens", "cached_tokens", "decode_seconds")
     view = fold(
         ModelCalled,
         ModelAnswered,
         ToolCalled,
         (ModelCalled, {"call_id": "c2"}),
-        (ModelAnswered, {"call_id": "c2", "prompt_tokens": None, "completion_tokens": 5, "cached_tokens": None}),
+        (ModelAnswered, {"call_id": "c2", "completion_tokens": 5, "joules": 7.5, **dict.fromkeys(untold)}),
         (ModelCalled, {"call_id": "c3"}),
     )
     assert view.totals == Totals(
-        calls=3, tool_calls=1, prompt_tokens=100, completion_tokens=25, cached_tokens=10, seconds=0.5
+        calls=3,
+        tool_calls=1,
+        prompt_tokens=100,
+        completion_tokens=25,
+        cached_tokens=10,
+        seconds=0.5,
+        decode_seconds=2.0,
+        joules=7.5,
     )
     view.apply(make(RunFinished, 9))
     assert view.totals == Totals(calls=1, seconds=2.0)
+
+
+def test_costs_add_up_and_what_nobody_told_stays_unknown() -> None:
+    one, other = Totals(calls=1, seconds=0.1, load_seconds=0.5), Totals(calls=2, seconds=0.2, joules=3.0)
+    both = Totals(calls=3, seconds=0.3, load_seconds=0.5, joules=3.0)
+    assert one + other == other + one == both
+    assert (both.prefill_seconds, both.decode_seconds) == (None, None)
 
 
 def test_what_a_fork_took_over_and_what_the_person_did_is_not_paid_for() -> None:

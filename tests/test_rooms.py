@@ -15,7 +15,8 @@ STORE = (*LEAVES, "workbench.store")
 TOOLS = (*LEAVES, "workbench.tools", "workbench.backends.base")
 ENGINE = (*LEAVES, "agents", "workbench.backends", "workbench.tools", "workbench.store")
 AROUND_THE_ENGINE = ("bench", "structured", "recorder", "engine", "log", "prompts", "retry", "slots", "journal")
-AROUND_THE_ENGINE += ("steering", "history", "fork", "job", "tracing")
+AROUND_THE_ENGINE += ("context", "prompt_sizes")
+AROUND_THE_ENGINE += ("steering", "history", "fork", "job", "tracing", "suited", "energy", "served", "servers")
 SEEN = (
     *LEAVES,
     "agents",
@@ -29,18 +30,28 @@ SEEN += (
     "workbench.backends.base",
     "workbench.backends.registry",
     "workbench.backends.fetch",
+    "workbench.backends.manage",
     "workbench.backends.servers",
     "workbench.tools.registry",
     "workbench.carry",
     "workbench.compare",
+    "workbench.context",
+    "workbench.cost",
     "workbench.differences",
+    "workbench.energy",
+    "workbench.price_list",
+    "workbench.schema_answers",
     "workbench.experiments",
     "workbench.gallery",
     "workbench.retry",
     "workbench.examples",
+    "workbench.presets",
     "workbench.fork.ForkPoint",
     "workbench.fork.steps_inherited",
     "workbench.steering.CHOSEN",
+    "workbench.probe",
+    "workbench.suited",
+    "workbench.servers",
 )
 TERMINAL = (*SEEN, "workbench.cli", "workbench.doctor", "workbench.terminal", "workbench.experiments")
 PAGES = (*SEEN, "workbench.ui")
@@ -52,7 +63,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workbench/request.py": (),
     "workbench/moments.py": (),
     "workbench/compare.py": ("workbench.events",),
+    "workbench/context.py": ("workbench.events",),
     "workbench/differences.py": ("workbench.compare",),
+    "workbench/energy.py": (),
+    "workbench/cost.py": (),
+    "workbench/price_list.py": ("workbench.cost", "workbench.errors"),
+    "workbench/schema_answers.py": ("workbench.events",),
     "workbench/settings.py": ("workbench.errors",),
     "agents/contract.py": (),
     "agents/": ("agents",),
@@ -69,15 +85,35 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(f"workbench.experiments.{name}" for name in ("model", "plan", "reading")),
     ),
     **{f"workbench/store/{name}.py": (*STORE, "workbench.prompts") for name in ("prompts", "prompt_file")},
+    **{f"workbench/store/{name}.py": (*STORE, "workbench.cost") for name in ("costs", "prices")},
+    "workbench/store/schema_answers.py": (*STORE, "workbench.schema_answers"),
     "workbench/store/servers.py": (*STORE, "workbench.backends.servers"),
+    "workbench/store/probes.py": (*STORE, "workbench.probe.report"),
     "workbench/store/": STORE,
+    "workbench/probe/report.py": (*LEAVES, "agents.contract"),
+    "workbench/probe/": (
+        *ENGINE,
+        *(f"workbench.{name}" for name in (*AROUND_THE_ENGINE, "probe")),
+        "workbench.experiments.statistics",
+    ),
     "workbench/experiments/": (*ENGINE, *(f"workbench.{name}" for name in (*AROUND_THE_ENGINE, "experiments"))),
     **{
         f"workbench/{name}.py": (*ENGINE, *(f"workbench.{other}" for other in AROUND_THE_ENGINE if other != "engine"))
         for name in AROUND_THE_ENGINE
     },
+    "workbench/suited.py": (*ENGINE, "workbench.probe.abilities", "workbench.probe.report"),
     # Shows that backend's own download, on the page and in the terminal.
     "workbench/ui/fetching.py": (*PAGES, "workbench.backends.embedded", "workbench.terminal.follow_download"),
+    # Cares for that backend's own process and files.
+    "workbench/ui/embedded_models.py": (
+        *PAGES,
+        *(f"workbench.backends.{name}" for name in ("embedded", "memory", "model_files", "sizes")),
+    ),
+    "workbench/cli/embedded.py": (
+        *TERMINAL,
+        *(f"workbench.backends.{name}" for name in ("embedded", "memory", "model_files", "sizes")),
+    ),
+    "workbench/presets.py": (*LEAVES, "agents"),
     "workbench/gallery/": (*STORE, "workbench.carry"),
     "workbench/carry/": (
         *ENGINE,
@@ -97,7 +133,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 # Whose library it is: where it alone may be imported.
 OWNERS: dict[str, tuple[str, ...]] = {
     "streamlit": ("app.py", "pages/", "workbench/ui/"),
-    "ollama": ("workbench/backends/ollama.py",),
+    "ollama": ("workbench/backends/ollama.py", "workbench/backends/ollama_manage.py"),
     "openai": ("workbench/backends/openai.py",),
     "langchain_openai": ("workbench/backends/openai.py",),
     "xllamacpp": ("workbench/backends/llama_server.py",),
@@ -105,6 +141,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("workbench/store/",),
     "sqlite3": ("workbench/store/",),
     "dotenv": ("workbench/settings.py",),
+    "keyring": ("workbench/backends/keys.py",),
 }
 
 # What a machine may be made of, besides the contract: no world, only thought.

@@ -24,6 +24,7 @@ from workbench.events import (
     RunFinished,
     RunStarted,
     RunView,
+    Summarised,
     ToolAnswered,
     ToolCalled,
     Warned,
@@ -89,6 +90,29 @@ def test_json_streams_as_text_to_read(size: int) -> None:
         '\n── 1. Thinker ──\nA "title"\nLine\nnext é😀 {x}\nIssues:\n- one\n- two\nScore: 10\nOk: true\nNothing: null\n'
         'More: {"a": {"b": {}}, "c": {}}\nPairs:\n- {"a": 1}\n- {"b": 2}\nSmall: 1e-07\nNext action: final_answer\n'
     )
+
+
+def test_after_each_call_it_says_how_full_the_context_window_is_and_when_it_will_be_full() -> None:
+    calls = [(n, {"call_id": f"c{n}", "step": n, "context_window": 8_192}) for n in (1, 2, 3)]
+    drawn_calls = [
+        one
+        for n, asked in calls
+        for one in (
+            (ModelCalled, asked),
+            (ModelAnswered, {"call_id": f"c{n}", "prompt_tokens": 1_500 + 410 * (n - 1), "completion_tokens": 100}),
+        )
+    ]
+    _, err = drawn(*drawn_calls)
+    assert err.splitlines() == [
+        "Context: 1,500 of 8,192 tokens.",
+        "Context: 1,910 of 8,192 tokens, +410 a step, full in about 15 steps.",
+        "Context: 2,320 of 8,192 tokens, +410 a step, full in about 14 steps.",
+    ]
+
+
+def test_a_summary_says_what_it_stands_for() -> None:
+    _, err = drawn((ModelCalled, {"role": "summariser"}), ModelAnswered, Summarised)
+    assert err.splitlines()[-1] == "It is sent in place of 1 earlier turn from here on: 400 tokens instead of 900."
 
 
 def test_json_is_seen_before_it_is_whole() -> None:
@@ -188,6 +212,17 @@ def test_in_a_terminal_progress_changes_in_place_and_makes_room_for_the_text() -
         "\r\x1b[2KReading the prompt: 50 of 1,000 tokens."
         "\r\x1b[2KReading the prompt: 900 of 1,000 tokens, 40 from its cache."
         "\r\x1b[2KWell"
+    )
+
+
+def test_in_a_terminal_a_model_that_loads_counts_its_seconds() -> None:
+    screen = Screen()
+    transcript = Transcript(screen, screen)
+    transcript.take(make(ModelCalled, 0))
+    for seq in (2, 13, 24):  # of which each is a tenth of a second
+        transcript.take(make(Loading, seq, stage="load"))
+    assert screen.getvalue().endswith(
+        "\r\x1b[2KLoading the model.\r\x1b[2KLoading the model, 1 s.\r\x1b[2KLoading the model, 2 s."
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import math
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -14,9 +15,8 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langgraph.config import get_config
 from pydantic import BaseModel, ValidationError
 
-from agents.contract import Answer, Bench, Call, Observation, Options
-from workbench import structured
-from workbench.backends import prompt_size
+from agents.contract import Answer, Bench, Call, Observation, Options, Room
+from workbench import context, structured
 from workbench.backends.base import (
     AnswerPart,
     Backend,
@@ -30,7 +30,19 @@ from workbench.backends.base import (
     ToolSpec,
 )
 from workbench.backends.watch import watched
-from workbench.errors import BackendError, InvalidRequest, PromptError, StreamBroken, ToolError, WorkbenchError
+from workbench.energy import NOTHING, Meter
+from workbench.errors import (
+    BackendError,
+    ContentRefused,
+    ContextOverflow,
+    EmptyAnswer,
+    InvalidRequest,
+    PromptError,
+    ReplyTooLong,
+    StreamBroken,
+    ToolError,
+    WorkbenchError,
+)
 from workbench.events import (
     CallFailed,
     CallView,
@@ -46,6 +58,7 @@ from workbench.events import (
     Reading,
     Retried,
     RunView,
+    Summarised,
     ToolAnswered,
     ToolCall,
     ToolCalled,
@@ -55,6 +68,7 @@ from workbench.events import (
 from workbench.history import with_history
 from workbench.journal import Journal
 from workbench.log import RunLog
+from workbench.prompt_sizes import Sizes
 from workbench.prompts import Prompt
 from workbench.request import RunRequest
 from workbench.retry import wait_before_retry
@@ -66,6 +80,9 @@ from workbench.tools.base import Tool
 LOWEST = 5  # least sure tokens kept per answer
 LOGPROBS = 1
 SEEDS = 2**31  # backends take a seed of 31 bits
+SHARE_OF_AN_ANSWER = 4  # an answer needs no more than this part of the window, however much it may have
+WITHOUT_SUMMARY = "The run goes on without it. Raise the context window if it comes to its end."
+NO_SUMMARY = (EmptyAnswer, ContentRefused, ReplyTooLong, ContextOverflow)  # the run goes on without one
 APART = 397 * 2_520 + 1  # between the seeds of two samples; a script that goes by seeds still gives one after another
 LARGEST_EXPONENT = 700.0  # some servers send -9999 for a token; exp would overflow
 
@@ -89,6 +106,7 @@ class RunBench(Bench):
         model: ModelInfo,
         journal: Journal,
         session: str = "",
+        energy: Meter = NOTHING,
     ) -> None:
         self._options = options
         before = RunView.of(log.events)
@@ -97,15 +115,14 @@ class RunBench(Bench):
         self._request, self._settings = request, request.settings
         self._backend, self._slots, self._log = backend, slots, log
         self._prompts, self._tools = prompts, tools
-        self._context_window = model.context_window
+        self._sizes = Sizes(backend, request.settings.context_window, model.context_window, before)
+        self._growth = context.Growth(before.calls)
         self._logprobs = LOGPROBS if "logprobs" in model.capabilities and request.settings.logprobs else 0
-        self._session = session
+        self._session, self._energy = session, energy
         self._steering = Steering(request, tools, journal)
         self._ids = itertools.count(1 + _last_id(before))
         self._promised = 0  # tokens that calls under way may write
         self._returned = asyncio.Event()
-        self._counting = asyncio.Lock()
-        self._counted: tuple[ChatRequest | None, int | None] = None, None
         self._in_flight = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -141,11 +158,75 @@ class RunBench(Bench):
                 told = with_history(turns, self._request.history[left_out:])
                 return self._chat_request(told, tokens, tuple(stop), json_schema, specs, self._seed(sample))
 
-            return await self._persist(role, version)
+            return await self._persist(role, version, len(self._request.history))
 
         if schema is None:
             return await once(messages, limit)
         return await structured.ask(once, self._say_retry, messages, schema, limit)
+
+    async def room(
+        self,
+        messages: Sequence[BaseMessage],
+        *,
+        schema: type[BaseModel] | None = None,
+        tools: Sequence[str] = (),
+        max_tokens: int | None = None,
+    ) -> Room | None:
+        """How long a prompt is and may be; see `agents.contract.Bench.room`."""
+        window = self._sizes.window
+        if window is None:
+            return None
+        limit = max_tokens or self._settings.max_tokens
+        specs = tuple(registry.spec(self._tools[name]) for name in tools)
+        json_schema = schema.model_json_schema() if schema else None
+        request = self._chat_request(messages, limit, (), json_schema, specs, None)
+        size, _ = await self._sizes.likely(request, _where()[1])
+        return Room(size, window - min(limit, window // SHARE_OF_AN_ANSWER))
+
+    async def summarise(
+        self,
+        asked: str,
+        *,
+        left_out: Sequence[BaseMessage],
+        before: int,
+        shortened: Callable[[str], Sequence[BaseMessage]],
+        max_tokens: int,
+        schema: type[BaseModel] | None = None,
+        tools: Sequence[str] = (),
+    ) -> str:
+        """A model's summary of earlier turns; see `agents.contract.Bench.summarise`."""
+        answer = await self._ask_for_summary(asked, max_tokens)
+        if answer is None:
+            return ""
+        text, (node, step) = _whole_lines(answer), _where()
+        room = await self.room(shortened(text), schema=schema, tools=tools)
+        if room is None or room.size >= before:
+            sizes = f": {room.size:,} tokens instead of {before:,}" if room else ""
+            self.warn("summary_failed", f"The summary makes the prompt no shorter{sizes}.", WITHOUT_SUMMARY)
+            return ""
+        said = {"text": text, "tokens_before": before, "tokens_after": room.size}
+        kept = wire(to_message(message) for message in left_out)
+        self._say(Summarised, node=node, step=step, call_id=answer.call_id, left_out=kept, **said)
+        self._growth.shorten()
+        return text
+
+    async def _ask_for_summary(self, asked: str, max_tokens: int) -> Answer | None:
+        """The summariser's answer; None, and the person is told, when it gave none that can be used."""
+        messages: Sequence[BaseMessage] = [HumanMessage(asked)]
+        async with self._letting_calls_end():
+            messages, given = self._steered(context.SUMMARISER, messages, None, None)
+        if given is not None:
+            return given
+        request = self._chat_request(messages, max_tokens, (), None, (), self._seed(0))
+        try:
+            answer = await self._persist(context.SUMMARISER, lambda _: request, 0)
+        except NO_SUMMARY as error:
+            self.warn("summary_failed", f"Earlier turns could not be summed up: {error.message}", WITHOUT_SUMMARY)
+            return None
+        if answer.finish_reason != "loop":
+            return answer
+        self.warn("summary_failed", "The summary went round in circles.", WITHOUT_SUMMARY)
+        return None
 
     async def call(self, tool: str, arguments: dict[str, Any] | str) -> Observation:
         """Run a tool; see `agents.contract.Bench.call`."""
@@ -207,6 +288,9 @@ class RunBench(Bench):
         tools: tuple[ToolSpec, ...],
         seed: int | None,
     ) -> ChatRequest:
+        constrained = self._settings.constrain is not False
+        if json_schema is not None and not constrained:
+            messages = structured.told(messages, json_schema)
         return ChatRequest(
             model=self._request.model,
             messages=tuple(to_message(message) for message in messages),
@@ -221,6 +305,7 @@ class RunBench(Bench):
             context_window=self._settings.context_window,
             think=self._settings.think,
             prompt_cache=self._settings.prompt_cache,
+            constrained=constrained or json_schema is None,
         )
 
     def _seed(self, sample: int) -> int | None:
@@ -297,16 +382,16 @@ class RunBench(Bench):
         except ToolError as error:
             return Observation(text=str(error), error=True)
 
-    async def _persist(self, role: str, version: Callable[[int], ChatRequest]) -> Answer:
+    async def _persist(self, role: str, version: Callable[[int], ChatRequest], most: int) -> Answer:
         """One call, tried again where the failure passes by itself; one that was answered before is not made again.
 
-        `version` makes the request without so many of the thread's oldest exchanges.
+        `version` makes the request without so many of the thread's oldest exchanges, at `most` all that it has.
         """
-        for left_out in range(len(self._request.history) + 1):
+        for left_out in range(most + 1):
             request = version(left_out)
             if known := self._journal.answer(_where(), as_sent(request), request.seed):
                 return to_answer(known)
-        request = await self._fitting(version)
+        request = await self._fitting(version, most)
         for attempt in itertools.count(1):
             call_id = f"c{next(self._ids)}"
             try:
@@ -321,9 +406,8 @@ class RunBench(Bench):
                 await asyncio.sleep(wait)
         raise AssertionError("unreachable")
 
-    async def _fitting(self, version: Callable[[int], ChatRequest]) -> ChatRequest:
+    async def _fitting(self, version: Callable[[int], ChatRequest], most: int) -> ChatRequest:
         """The request with as much of the thread as leaves room for the answer; without any, it is sent as it is."""
-        most = len(self._request.history)
         for left_out in range(most):
             request = version(left_out)
             if await self._has_room(request):
@@ -335,20 +419,11 @@ class RunBench(Bench):
         return request
 
     async def _has_room(self, request: ChatRequest) -> bool:
-        window = request.context_window or self._context_window
+        window = self._sizes.window
         if window is None:
             return True
-        count = await self._count(request)
-        size = prompt_size.bounds(request)[1] if count is None else count
+        size, _ = await self._sizes.likely(request, _where()[1])
         return size + min(request.max_tokens or window, window // 2) <= window
-
-    async def _count(self, request: ChatRequest) -> int | None:
-        """The prompt's tokens, counted once for calls that ask the same: they begin in the order of their asking."""
-        prompt = request.model_copy(update={"seed": None, "max_tokens": None})
-        async with self._counting:
-            if self._counted[0] != prompt or self._counted[1] is None:
-                self._counted = prompt, await self._backend.count_tokens(request)
-            return self._counted[1]
 
     def _say_left_out(self, exchanges: int) -> None:
         message = f"{exchanges} of {len(self._request.history)} earlier exchanges do not fit: the oldest are left out."
@@ -361,8 +436,8 @@ class RunBench(Bench):
 
     async def _call_within(self, call_id: str, role: str, request: ChatRequest) -> Answer:
         node, step = _where()
-        estimate = await self._count(request)
-        self._log.emit(
+        count = await self._sizes.count(request)
+        called = self._log.emit(
             ModelCalled,
             call_id=call_id,
             node=node,
@@ -370,18 +445,20 @@ class RunBench(Bench):
             role=role,
             messages=as_sent(request),
             parameters=request.model_dump(mode="json", exclude={"messages"}, exclude_defaults=True),
-            prompt_estimate=estimate,
-            context_window=request.context_window or self._context_window,
+            prompt_estimate=self._sizes.guess(request, step) if count is None else count,
+            prompt_counted=count is not None,
+            context_window=self._sizes.window,
         )
         self.totals = self.totals.model_copy(update={"calls": self.totals.calls + 1})
         try:
             with self._under_way():
                 async with self._slots.take(lambda place: self._say_place(call_id, place), self._session):
-                    part = await self._stream(call_id, request, estimate)
+                    with self._energy.measured() as used:
+                        part = await self._stream(call_id, request, count)
         except WorkbenchError as error:
             self._log.emit(CallFailed, call_id=call_id, error=error_info(error))
             raise
-        return self._take_answer(call_id, part, request.json_schema is not None)
+        return self._take_answer(called, part, used.joules, request.json_schema is not None)
 
     @contextmanager
     def _under_way(self) -> Iterator[None]:
@@ -409,8 +486,7 @@ class RunBench(Bench):
 
     async def _stream(self, call_id: str, request: ChatRequest, count: int | None) -> AnswerPart:
         """Put the parts on the log as they come; return the last. The prompt has `count` tokens (None: unknown)."""
-        window = request.context_window or self._context_window
-        stream = watched(self._backend.chat(request), request, count, window)
+        stream = watched(self._backend.chat(request), request, count, self._sizes.window)
         try:
             async for part in stream:
                 match part:
@@ -434,26 +510,34 @@ class RunBench(Bench):
         if not (part.once and part.code in told):
             self._log.emit(Warned, code=part.code, message=part.message, hint=part.hint)
 
-    def _take_answer(self, call_id: str, part: AnswerPart, structured_call: bool) -> Answer:
+    def _take_answer(
+        self, called: ModelCalled, part: AnswerPart, joules: float | None, structured_call: bool
+    ) -> Answer:
         mean, lowest = sureness(part)
         parsed = _parsed(part.text) if structured_call else None
         answered = self._log.emit(
             ModelAnswered,
-            call_id=call_id,
+            call_id=called.call_id,
             parsed=parsed,
+            joules=joules,
             mean_logprob=mean,
             perplexity=math.exp(min(-mean, LARGEST_EXPONENT)) if mean is not None else None,
             lowest_tokens=lowest,
             **part.model_dump(exclude={"logprobs"}),
         )
-        self.totals = self.totals.model_copy(
-            update={
-                "prompt_tokens": self.totals.prompt_tokens + (part.prompt_tokens or 0),
-                "completion_tokens": self.totals.completion_tokens + (part.completion_tokens or 0),
-                "cached_tokens": self.totals.cached_tokens + (part.cached_tokens or 0),
-            }
-        )
+        self.totals += answered.cost
+        self._sizes.learn(called, answered)
+        self._growth.take(called, answered)
+        self._say_filling()
         return to_answer(answered)
+
+    def _say_filling(self) -> None:
+        """Say once that the context window will soon be full, where nothing makes room in it."""
+        soon = self._growth.forecast()
+        if soon is None or getattr(self._options, "summarise", "") == "when_needed":
+            return
+        if context.is_soon(soon, self._options.visits):
+            self._notice(NoticePart(code="context_filling", message=context.warning(soon), hint=context.WAYS_OUT))
 
     def _check_tool_calls(self) -> None:
         """Raise LimitReached when no tool may be called any more; the model may still answer without one."""
@@ -547,6 +631,15 @@ def to_message(message: BaseMessage) -> Message:
         case ToolMessage():
             return Message(role="tool", content=content, tool_call_id=message.tool_call_id, name=message.name or "")
     raise InvalidRequest(f"A {type(message).__name__} cannot be sent to a model.")
+
+
+def _whole_lines(answer: Answer) -> str:
+    """The answer's text; of one that was cut at its limit what comes before the line or sentence that is not whole."""
+    text = answer.text.strip()
+    if answer.finish_reason != "length":
+        return text
+    whole = re.match(r".*(?:\n|[.!?](?=\s))", text, re.DOTALL)
+    return whole.group().strip() if whole and whole.group().strip() else text
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from workbench.events import (
     RunFinished,
     RunStarted,
     RunView,
+    Summarised,
     ToolAnswered,
     ToolCalled,
     Unknown,
@@ -313,6 +314,10 @@ class _Fold:
         data = {name: value for name, value in event.data.items() if name not in COPIED}
         step.add(event.seq, title=event.title, content=event.content, data=data)
 
+    def _on_summarised(self, event: Summarised) -> None:
+        if step := self._calls.get(event.call_id):
+            step.add(event.seq, left_out=tuple(map(_without_ids, event.left_out)))
+
     def _on_decision(self, event: Decision) -> None:
         step = self._latest.get(event.node) or self._begin("visit", event, event.node)
         known = step.parts.get("decision", Part((), event.seq))
@@ -389,7 +394,8 @@ def _changes(a: RunStarted | None, b: RunStarted | None) -> Iterator[Change]:
 def _asked(started: RunStarted) -> dict[str, Any]:
     """The request as it was run. Prompts count by their hashes, which know of those that the request replaced."""
     rest = started.model_dump(exclude=set(OF_THE_RUN | {"request"}))
-    return {**started.request, **rest}
+    asked = {name: value for name, value in started.request.items() if name != "suited"}  # why, not what
+    return {**asked, **rest}
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -35,6 +35,7 @@ PARTS: dict[str, tuple[str, str]] = {
     "title": ("a title", "titles"),
     "content": ("a card's text", "cards"),
     "data": ("more on the card", "details of the cards"),
+    "left_out": ("a summary of earlier turns", "summarised turns"),
     "decision": ("a decision", "decisions"),
     "waits_for": ("something to wait for", "reasons to wait"),
     "reason": ("a reason", "reasons"),

@@ -10,9 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, TextIO
 
+from workbench import servers
 from workbench.backends import fetch, registry
 from workbench.backends.base import Backend, BackendStatus
-from workbench.errors import WorkbenchError
+from workbench.backends.servers import Server, unknown
+from workbench.errors import BackendError, StoreError, WorkbenchError
 from workbench.settings import Settings
 from workbench.store.runs import RunStore
 
@@ -180,19 +182,33 @@ def _backend(name: str, status: BackendStatus, settings: Settings) -> Finding:
     return Finding(title, state, status.detail, status.hint)
 
 
-def made(name: str, settings: Settings) -> Backend | BackendStatus:
-    """A backend, or why there can be none."""
+def made(name: str, settings: Settings, named: dict[str, Server]) -> Backend | BackendStatus:
+    """A backend, or why there can be none. Raises InvalidRequest for an unknown name."""
     try:
-        return registry.create(name, settings)
-    except WorkbenchError as error:
+        return servers.made(name, settings, named)
+    except BackendError as error:
         return BackendStatus(ready=False, detail=error.message, hint=error.hint)
 
 
 async def _backends(settings: Settings) -> dict[str, BackendStatus]:
     """Every backend's own word, asked all at once."""
-    backends = [made(name, settings) for name in registry.BACKENDS]  # importing takes its time: before any clock runs
+    named = _named(settings)
+    names = [*registry.BACKENDS, *named]
+    backends = [made(name, settings, named) for name in names]  # importing takes its time: before any clock runs
     asked = await asyncio.gather(*map(_status, backends))
-    return dict(zip(registry.BACKENDS, asked, strict=True))
+    found = dict(zip(names, asked, strict=True))
+    if settings.backend not in found:
+        error = unknown(settings.backend, registry.BACKENDS)
+        found[settings.backend] = BackendStatus(ready=False, detail=error.message, hint=error.hint)
+    return found
+
+
+def _named(settings: Settings) -> dict[str, Server]:
+    """The named servers; none of a database that cannot be read, of which another finding tells."""
+    try:
+        return servers.named(settings)
+    except StoreError:
+        return {}
 
 
 async def _status(backend: Backend | BackendStatus) -> BackendStatus:

@@ -18,10 +18,10 @@ from langgraph.types import StateSnapshot
 
 from agents import catalogue
 from agents.contract import Machine
-from workbench import fork
+from workbench import energy, fork, suited
 from workbench.backends import registry as backend_registry
-from workbench.backends.base import Backend, ModelInfo
-from workbench.backends.servers import kind_of
+from workbench.backends.base import Backend, ModelInfo, TakesPreferences
+from workbench.backends.servers import Server, kind_of, name_of, unknown
 from workbench.bench import LimitReached, RunBench, error_info
 from workbench.errors import InvalidRequest, RunNotFound, StoreError, WorkbenchError
 from workbench.events import (
@@ -46,6 +46,7 @@ from workbench.job import (
     now,
     read_options,
     roles_of,
+    say,
     say_resumed,
     say_started,
     thread,
@@ -54,11 +55,13 @@ from workbench.journal import Journal
 from workbench.log import RunLog
 from workbench.recorder import Recorder, graph_of
 from workbench.request import Limits, Reply, RunRequest
+from workbench.served import InUse
 from workbench.settings import Settings
 from workbench.slots import Slots
 from workbench.steering import PauseRequested
 from workbench.store import checkpoints
 from workbench.store.preferences import Preferences
+from workbench.store.probes import ProbeStore
 from workbench.store.prompts import PromptStore
 from workbench.store.runs import RunRow, RunStore
 from workbench.store.servers import ServerStore
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 STOPPED = "Stopped by the person."
+EMBEDDED = "embedded"
 KEEPING_SECONDS = 0.01  # between looks whether a run that has ended is on the disk
 
 
@@ -86,14 +90,20 @@ class Engine:
         self.prompts = PromptStore(self.store.database)
         self.servers = ServerStore(self.store.database)
         self.preferences = Preferences(self.store.database)
+        self.probes = ProbeStore(self.store.database)
         self._logs: dict[str, RunLog] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._backends: dict[str, Backend] = dict(backends or {})
+        self._ready_made = frozenset(self._backends)
+        self._served: dict[str, Server] = {}  # what the backends of named servers were made for
+        self._in_use = InUse(lambda backend: self.spawn(quietly_closed(backend)))
         self._slots: dict[str, Slots] = {}
         self._graphs: dict[Callable[[], Any], CompiledStateGraph[Any, Any, Any, Any]] = {}
         self._companions: set[asyncio.Task[None]] = set()
         self._saver: checkpoints.OrderedSaver | None = None
         self._tracing = tracing(settings)
+        self.energy = energy.find()
+        self._energy = energy.Meter(self.energy.readers)
         self._spans: dict[str, RunSpans] = {}
         self._closing = False
         self._opening = asyncio.Lock()
@@ -252,15 +262,50 @@ class Engine:
         ]
 
     def backend(self, name: str) -> Backend:
-        """A backend, made on first use. Raises InvalidRequest for an unknown name."""
+        """A backend, made on first use; that of a named server anew when the server was changed.
+
+        Raises InvalidRequest for an unknown name.
+        """
         with self._guard:
+            server = self._server(name)
             if name not in self._backends:
                 try:
-                    self._backends[name] = backend_registry.create(name, self.settings)
+                    self._backends[name] = backend_registry.create(name, self.settings, server)
                 except KeyError:
-                    known = ", ".join(backend_registry.BACKENDS)
-                    raise InvalidRequest(f"There is no backend named {name!r}.", f"Choose one of: {known}.") from None
+                    raise unknown(name, backend_registry.BACKENDS) from None
+                self._prefer(name)
             return self._backends[name]
+
+    def _server(self, name: str) -> Server | None:
+        """The named server as it is kept now; a backend for what it was before is let go of."""
+        if not name_of(name) or name in self._ready_made:
+            return None
+        server = self.servers.find(name)
+        if server != self._served.get(name):
+            if made := self._backends.pop(name, None):
+                self._in_use.retire(made)
+            self._slots.pop(name, None)
+            self._served.pop(name, None)
+            if server is not None:
+                self._served[name] = server
+        return server
+
+    def refresh(self, name: str) -> None:
+        """Let a backend have what the person has set of it since, unless a run is in progress.
+
+        A run keeps the sizes that it began with. Raises InvalidRequest.
+        """
+        self.backend(name)
+        if not self._logs:
+            self._prefer(name)
+
+    def _prefer(self, name: str) -> None:
+        """Tell a backend what the person has set of it."""
+        made = self._backends[name]
+        if isinstance(made, TakesPreferences):
+            made.prefer(self.preferences.get(name, {}))
+            if name in self._slots:
+                self._slots[name].size = made.slots
 
     def on_loop(self, coroutine: Coroutine[Any, Any, Result], timeout: float | None = None) -> Result:
         """Run a coroutine on the engine's loop and return its result. Raises TimeoutError after `timeout` seconds."""
@@ -299,8 +344,15 @@ class Engine:
         self._loop.call_soon_threadsafe(begin)
 
     def resolved(self, request: RunRequest) -> RunRequest:
-        """The request with every default filled in, so that the log says what really ran. Raises InvalidRequest."""
-        return self.prompts.filled(self._resolved(request))
+        """The request with every default filled in, so that the log says what really ran. Raises InvalidRequest.
+
+        What nobody chose follows from the last probe of the model, where there is one.
+        """
+        return self.prompts.filled(self._resolved(self._suited(request)))
+
+    def _suited(self, request: RunRequest) -> RunRequest:
+        model = request.model or self.backend(request.backend).default_model
+        return suited.filled(self._machine(request.machine), request, self.probes.known(request.backend, model))
 
     def _begin(self, request: RunRequest, session: str, origin: Origin | None = None, belongs: str = "") -> str:
         # What comes from another run has its words, whatever the default versions are by now.
@@ -313,6 +365,7 @@ class Engine:
         """Enter a run that begins into the store. Raises InvalidRequest when it cannot be run, StoreError."""
         machine = self._machine(request.machine)
         options = read_options(machine, request.options)
+        self.refresh(request.backend)
         roles_of(request)
         unknown = [name for name in request.pause_before if name not in machine.asking]
         if unknown:
@@ -400,6 +453,10 @@ class Engine:
     def _first_state(self, machine: Machine, request: RunRequest) -> dict[str, Any]:
         """The state that a request's run begins with. Raises InvalidRequest, PromptError."""
         options = read_options(machine, request.options)
+        with contextlib.suppress(InvalidRequest):
+            self.backend(request.backend)
+        if request.backend not in self._backends:  # its server is gone, and no model is asked here
+            request = request.model_copy(update={"backend": EMBEDDED})
         job = Job(RunLog("", lambda events: None), machine, options, request)
         return machine.begin(request.question, self._bench(job, ModelInfo(name=request.model), Journal()))
 
@@ -417,7 +474,7 @@ class Engine:
 
     def _resolved(self, request: RunRequest) -> RunRequest:
         """The request with every default filled in but the prompts'. Raises InvalidRequest."""
-        machine = self._machine(request.machine)
+        machine, request = self._machine(request.machine), suited.kept(request)
         options = read_options(machine, request.options)
         backend = self.backend(request.backend)
         model = request.model or backend.default_model
@@ -566,6 +623,8 @@ class Engine:
                 self.store.release([log.run_id])
         if spans := self._spans.pop(log.run_id, None):
             spans.end()
+        if not self._closing:  # then all backends are closed
+            self._in_use.give_back(log.run_id)
         self._tasks.pop(log.run_id, None)
         self._logs.pop(log.run_id, None)
 
@@ -580,6 +639,8 @@ class Engine:
         if job.resumed is None:
             await self._take_over(job)
             say_started(job, model, digests)
+            if doubt := suited.doubt_of(job.request, model):
+                say(job.log, "probe_of_another_version", doubt)
         else:
             say_resumed(job, model, digests)
         if trouble is not None:
@@ -590,9 +651,21 @@ class Engine:
     def _bench(self, job: Job, model: ModelInfo, journal: Journal) -> RunBench:
         backend = self.backend(job.request.backend)
         slots = self.slots(job.request.backend)
-        offered = {name: tools.create(name, self.settings) for name in getattr(job.options, "tools", ())}
+        offered = tools.for_run(getattr(job.options, "tools", ()), self.settings, job.log.events)
         roles, log = roles_of(job.request), job.log
-        return RunBench(job.request, job.options, backend, slots, log, roles, offered, model, journal, job.session)
+        if log.run_id:
+            self._in_use.take(log.run_id, backend)
+        meter = self._meter(job.request.backend)
+        return RunBench(
+            job.request, job.options, backend, slots, log, roles, offered, model, journal, job.session, meter
+        )
+
+    def _meter(self, backend: str) -> energy.Meter:
+        """What measures a backend's calls: only those whose model is on this computer can be."""
+        kind, named = kind_of(backend), self.servers.find(backend) if "@" in backend else None
+        own = {"ollama": self.settings.ollama_host, "openai": self.settings.openai_base_url}
+        is_here = kind == "embedded" or energy.is_here(named.address if named else own.get(kind, ""))
+        return self._energy if is_here else energy.NOTHING
 
     async def _take_over(self, job: Job) -> None:
         """Give a fork its state: its parent's at that step, with what other options, prompts or the person change."""
@@ -633,13 +706,18 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(StoreError):  # found as interrupted at the next start all the same
             self.store.release(runs)
-        for backend in self._backends.values():
-            with contextlib.suppress(WorkbenchError):
-                await backend.close()
+        for backend in (*self._backends.values(), *self._in_use.retired()):
+            await quietly_closed(backend)
         if self._saver is not None:
             await self._saver.conn.close()
         if self._tracing is not None:
             await asyncio.to_thread(self._tracing.close)
+
+
+async def quietly_closed(backend: Backend) -> None:
+    """Close a backend that nobody waits for."""
+    with contextlib.suppress(WorkbenchError):
+        await backend.close()
 
 
 def tracing(settings: Settings) -> "Tracing | None":

@@ -106,7 +106,11 @@ class LowToken(_Frozen):
 
 
 class Totals(_Frozen):
-    """What a run cost: tokens and seconds."""
+    """What a run cost: tokens, seconds, energy.
+
+    Load, prefill and decode are seconds of the model's work, added up though calls may have run side by side; `joules`
+    is what the computer used meanwhile. They are None where nobody told.
+    """
 
     calls: int = 0
     tool_calls: int = 0
@@ -114,6 +118,27 @@ class Totals(_Frozen):
     completion_tokens: int = 0
     cached_tokens: int = 0
     seconds: float = 0.0
+    load_seconds: float | None = None
+    prefill_seconds: float | None = None
+    decode_seconds: float | None = None
+    joules: float | None = None
+
+    def __add__(self, other: "Totals") -> "Totals":
+        """Both together; what only one of them knows is that one's."""
+        names = Totals.model_fields
+        return Totals(**{name: _added(getattr(self, name), getattr(other, name)) for name in names})
+
+
+def _added(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return one if other is None else other
+    return round(one + other, 6)
+
+
+def _told(values: Iterable[float | None]) -> float | None:
+    """The sum of what is known, the same in any order; None where nothing is."""
+    known = [round(value, 4) for value in values if value is not None]
+    return round(sum(known), 6) if known else None
 
 
 class RunStarted(Event):
@@ -167,7 +192,10 @@ class NodeFinished(Event):
 
 
 class ModelCalled(Event):
-    """A model was asked: the messages exactly as sent, and with what parameters. Or the person was, in its place."""
+    """A model was asked: the messages exactly as sent, and with what parameters. Or the person was, in its place.
+
+    `prompt_estimate` is the prompt's tokens; where they were not counted by a tokenizer they are a guess.
+    """
 
     kind: Literal["model_called"] = "model_called"
     call_id: str
@@ -177,6 +205,7 @@ class ModelCalled(Event):
     messages: tuple[dict[str, Any], ...]
     parameters: dict[str, Any]
     prompt_estimate: int | None = None
+    prompt_counted: bool = True
     context_window: int | None = None
     by_person: bool = False
 
@@ -219,7 +248,11 @@ class Delta(Event):
 
 
 class ModelAnswered(Event):
-    """The model's whole answer and what it cost. Seconds; None where the backend does not tell."""
+    """The model's whole answer and what it cost. Seconds; None where the backend does not tell.
+
+    `joules` is what the computer that the model ran on used during the call, shared with calls beside it,
+    `context_window` the one that the model really had.
+    """
 
     kind: Literal["model_answered"] = "model_answered"
     call_id: str
@@ -231,13 +264,28 @@ class ModelAnswered(Event):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    context_window: int | None = None
     load_seconds: float | None = None
     prefill_seconds: float | None = None
     decode_seconds: float | None = None
     first_token_seconds: float | None = None
+    joules: float | None = None
     mean_logprob: float | None = None
     perplexity: float | None = None
     lowest_tokens: tuple[LowToken, ...] = ()
+
+    @property
+    def cost(self) -> Totals:
+        """What the answer adds to its run's totals; the call itself was counted when it was made."""
+        return Totals(
+            prompt_tokens=self.prompt_tokens or 0,
+            completion_tokens=self.completion_tokens or 0,
+            cached_tokens=self.cached_tokens or 0,
+            load_seconds=_told([self.load_seconds]),
+            prefill_seconds=_told([self.prefill_seconds]),
+            decode_seconds=_told([self.decode_seconds]),
+            joules=_told([self.joules]),
+        )
 
 
 class CallFailed(Event):
@@ -281,6 +329,23 @@ class Card(Event):
     call_id: str | None = None
     data: dict[str, Any] = Field(default_factory=dict)
     confidence: float | None = None
+
+
+class Summarised(Event):
+    """From here on `text`, which the call `call_id` wrote, is sent in place of the turns `left_out`.
+
+    These stay in the machine's state, and in what was sent before. `tokens_before` and `tokens_after` are those of the
+    next prompt with the one and with the other.
+    """
+
+    kind: Literal["summarised"] = "summarised"
+    node: str
+    step: int
+    call_id: str
+    text: str
+    left_out: tuple[dict[str, Any], ...] = ()
+    tokens_before: int = 0
+    tokens_after: int = 0
 
 
 class Decision(Event):
@@ -368,7 +433,8 @@ class Unknown(Event):
 
 Known = (
     RunStarted | NodeStarted | NodeFinished | ModelCalled | Queued | Loading | Reading | Delta | ModelAnswered
-    | CallFailed | ToolCalled | ToolAnswered | Card | Decision | Retried | Paused | Resumed | Warned | RunFinished
+    | CallFailed | ToolCalled | ToolAnswered | Card | Summarised | Decision | Retried | Paused
+    | Resumed | Warned | RunFinished
 )  # fmt: skip
 AnyEvent = Known | Unknown
 _KNOWN: TypeAdapter[Known] = TypeAdapter(Annotated[Known, Field(discriminator="kind")])
@@ -431,6 +497,7 @@ class CallView:
     answer: ModelAnswered | None = None
     error: ErrorInfo | None = None
     card: Card | None = None
+    summarised: Summarised | None = None
     retried: Retried | None = None
 
     @property
@@ -586,8 +653,8 @@ class RunView:
         if self.finished is not None:
             return self.finished.totals
         calls = self.paid_calls
-        answers = [call.answer for call in calls if call.answer is not None]
         tools = [entry for entry in self.entries if isinstance(entry, ToolView) and self._is_paid(entry)]
+        answers = [call.answer for call in calls if call.answer is not None]
         return Totals(
             calls=len(calls),
             tool_calls=len(tools),
@@ -595,6 +662,10 @@ class RunView:
             completion_tokens=sum(a.completion_tokens or 0 for a in answers),
             cached_tokens=sum(a.cached_tokens or 0 for a in answers),
             seconds=self.last_at,
+            load_seconds=_told(a.load_seconds for a in answers),
+            prefill_seconds=_told(a.prefill_seconds for a in answers),
+            decode_seconds=_told(a.decode_seconds for a in answers),
+            joules=_told(a.joules for a in answers),
         )
 
     @property
@@ -777,6 +848,10 @@ class RunView:
             call.card = event
         else:
             self._append(NoteView(event))
+
+    def _on_summarised(self, event: Summarised) -> None:
+        if call := self._call(event.call_id):
+            call.summarised = event
 
     def _on_decision(self, event: Decision) -> None:
         self.decisions.append(event)

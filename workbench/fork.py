@@ -20,6 +20,7 @@ from workbench.events import (
     Relation,
     Retried,
     RunStarted,
+    Summarised,
     ToolAnswered,
     ToolCalled,
     Warned,
@@ -29,6 +30,7 @@ from workbench.request import RunRequest
 # What is said when a run begins or goes on: a fork is told what holds for itself.
 OF_THE_RUN = frozenset(
     {"logprobs_missing", "seed_not_promised", "prompts_changed", "model_changed", "fork_from_elsewhere"}
+    | {"prompt_near_window", "context_filling"}
 )
 
 
@@ -91,7 +93,7 @@ def inherited(events: Sequence[AnyEvent], at: int) -> list[AnyEvent]:
                 taken.append(event)
             case ToolCalled() | ToolAnswered() if event.tool_id in answered:
                 taken.append(event)
-            case Card() | Decision() | NodeFinished():
+            case Card() | Decision() | NodeFinished() | Summarised():
                 taken.append(event)
             case Warned() if event.code not in OF_THE_RUN:
                 taken.append(event)

@@ -154,7 +154,9 @@ def say_resumed(job: Job, model: ModelInfo, digests: Mapping[str, str]) -> None:
     job.log.emit(Resumed, resumed_at=now(), **(job.resumed or {}))
     started = begun(job.log.events)
     told = {event.code for event in job.log.events if isinstance(event, Warned)}
-    if started.prompts != digests and "prompts_changed" not in told:
+    # A role that this run did not know when it began is not one of its words.
+    other = any(digests.get(role) != digest for role, digest in started.prompts.items())
+    if other and "prompts_changed" not in told:
         say(job.log, "prompts_changed", "The prompts have changed since this run began.")
     changed = started.model_digest and model.digest and started.model_digest != model.digest
     if changed and "model_changed" not in told:

@@ -15,6 +15,7 @@ from workbench.events import (
     Paused,
     Resumed,
     Retried,
+    Summarised,
     ToolAnswered,
     ToolCalled,
     Warned,
@@ -99,7 +100,7 @@ class Journal:
         return False
 
     def has(self, kind: type[Event], fields: Mapping[str, Any]) -> bool:
-        """Whether such a card, decision, retry or warning is on the log already."""
+        """Whether such a card, decision, retry, summary or warning is on the log already."""
         for number, event in enumerate(self._said):
             if isinstance(event, kind) and all(getattr(event, name) == value for name, value in fields.items()):
                 del self._said[number]
@@ -123,7 +124,7 @@ class Journal:
                 self._observations.append((self._tools.pop(event.tool_id), event))
             case Paused() | Resumed():
                 self._hear(event)
-            case Card() | Decision() | Retried() | Warned():
+            case Card() | Decision() | Retried() | Summarised() | Warned():
                 self._said.append(event)
 
     def _hear(self, event: Paused | Resumed) -> None:

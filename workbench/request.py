@@ -21,6 +21,7 @@ class ModelSettings(BaseModel):
     logprobs: bool = Field(True, description="Ask for token probabilities, where the backend gives them.")
     think: bool | None = Field(None, description="Let a thinking model think (Ollama).")
     prompt_cache: bool = Field(True, description="Off: prompts are read anew, and a seed gives the same (embedded).")
+    constrain: bool | None = Field(None, description="Hold answers to their schema; no: the prompt alone tells it.")
 
 
 class Limits(BaseModel):
@@ -87,12 +88,27 @@ class Example(BaseModel):
     turns: tuple[Turn, ...]
 
 
+class SuitedDefault(BaseModel):
+    """A default that was chosen since it suits the model, why, and by which probe of which version of the model.
+
+    `name` is that of an option, or of a model setting as settings.constrain.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    value: Any
+    because: str
+    probe: str
+    model_key: str
+
+
 class RunRequest(BaseModel):
     """A run: machine, question, model, options, and how far it may go.
 
     `pause_before` are the nodes that wait for the person, `approve_tools` the tools that do; `prompts` are other
     templates for some of the machine's roles, `examples` other worked examples; `history` is the thread so far, oldest
-    first.
+    first. `suited` says which of the options nobody chose: they follow from a probe of the model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,6 +125,7 @@ class RunRequest(BaseModel):
     prompts: dict[str, str] = Field(default_factory=dict)
     examples: dict[str, tuple[Example, ...]] = Field(default_factory=dict)
     history: tuple[Exchange, ...] = Field((), max_length=MAX_HISTORY)
+    suited: tuple[SuitedDefault, ...] = ()
 
     @field_validator("question")
     @classmethod

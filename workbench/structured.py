@@ -1,6 +1,7 @@
 """Answers that must fit a schema: validate, tell the model what was wrong, grow the limit, give up honestly."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -38,6 +39,15 @@ async def ask(
         told = [AIMessage(answer.text[:SHOWN] or "(nothing)"), HumanMessage(remark)]
         max_tokens *= GROWTH if answer.finish_reason == "length" else 1
     raise StructuredOutputError(f"The model's answer did not fit the schema after {RETRIES} retries: {wrong}")
+
+
+def told(messages: Sequence[BaseMessage], json_schema: Mapping[str, Any]) -> list[BaseMessage]:
+    """The messages with the schema told in the last one, for a model that is not held to it."""
+    schema = json.dumps(json_schema, ensure_ascii=False)
+    words = f"Answer with one JSON object alone, without any other text. It must fit this JSON schema:\n{schema}"
+    if messages and isinstance(last := messages[-1], HumanMessage):
+        return [*messages[:-1], HumanMessage(f"{last.text}\n\n{words}")]
+    return [*messages, HumanMessage(words)]
 
 
 def read(answer: Answer, schema: type[BaseModel]) -> tuple[BaseModel | None, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
@@ -14,11 +15,12 @@ from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from agents import catalogue
-from agents.contract import Answer, Bench, Observation
-from workbench import prompts
-from workbench.backends import registry as backends
+from agents.contract import Answer, Bench, Observation, Room
+from workbench import prompts, servers
 from workbench.backends.base import Backend, ModelInfo
+from workbench.backends.servers import Server
 from workbench.bench import RunBench
+from workbench.errors import StoreError
 from workbench.job import read_options
 from workbench.journal import Journal
 from workbench.log import RunLog
@@ -76,6 +78,14 @@ class StudioBench(Bench):
         """Stream a model's answer and return it."""
         return await (await self._ready()).ask(role, messages, **wishes)
 
+    async def room(self, messages: Sequence[BaseMessage], **wishes: Any) -> Room | None:
+        """How long a prompt is and may be."""
+        return await (await self._ready()).room(messages, **wishes)
+
+    async def summarise(self, asked: str, **more: Any) -> str:
+        """A model's summary of earlier turns."""
+        return await (await self._ready()).summarise(asked, **more)
+
     async def call(self, tool: str, arguments: dict[str, Any] | str) -> Observation:
         """Run a tool."""
         return await (await self._ready()).call(tool, arguments)
@@ -116,7 +126,7 @@ def _bench(chosen: StudioBench, model: ModelInfo) -> RunBench:
         model=model.name,
         settings=ModelSettings.model_validate({"temperature": machine.temperature, **chosen.settings}),
     )
-    offered = {name: tools.create(name, settings) for name in getattr(options, "tools", ())}
+    offered = tools.for_run(getattr(options, "tools", ()), settings)
     log, roles = RunLog("studio", lambda events: None), prompts.load(machine.name).roles
     return RunBench(request, options, backend, slots, log, roles, offered, model, Journal())
 
@@ -127,6 +137,12 @@ def environment() -> Settings:
     return load()
 
 
+@cache
+def named() -> dict[str, Server]:
+    """The servers that a person has named, read once. Raises StoreError."""
+    return servers.named(environment())
+
+
 _SERVED: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, tuple[Backend, Slots]]] = WeakKeyDictionary()
 
 
@@ -134,7 +150,7 @@ def served(name: str) -> tuple[Backend, Slots]:
     """A backend and its slots, which belong to the event loop that runs."""
     known = _SERVED.setdefault(asyncio.get_running_loop(), {})
     if name not in known:
-        backend = backends.create(name, environment())
+        backend = servers.made(name, environment(), named())
         known[name] = backend, Slots(backend.slots)
     return known[name]
 
@@ -144,6 +160,8 @@ def graph(name: str) -> CompiledStateGraph[Any, Any, Any, Any]:
     machine = catalogue.load(name)
     prompts.load(name)  # while files may be read: the server refuses to block its loop
     environment()
+    with suppress(StoreError):  # told to who asks for a named server
+        named()
 
     async def begin(state: Question, runtime: Runtime[Bench]) -> dict[str, Any]:
         return machine.begin(state["question"], runtime.context)

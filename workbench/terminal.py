@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from pydantic_core import from_json
 
+from workbench import context
 from workbench.backends import fetch
 from workbench.events import (
     AnyEvent,
@@ -27,6 +28,7 @@ from workbench.events import (
     RunFinished,
     RunStarted,
     RunView,
+    Summarised,
     ToolAnswered,
     ToolCalled,
     Unknown,
@@ -217,6 +219,7 @@ class Transcript:
         self._shown: dict[str, str] = {}
         self._calls: dict[str, tuple[int, CallView]] = {}
         self._fork_seq = -1
+        self._growth = context.Growth()
         self._turns = Turns()
 
     def take(self, event: AnyEvent) -> None:
@@ -259,8 +262,10 @@ class Transcript:
         self._line(f"{RULE} {text} {RULE}")
 
     def _draw_run_started(self, event: RunStarted) -> None:
-        """The thread so far, a line for each exchange."""
+        """What was chosen since it suits the model; then the thread so far, a line for each exchange."""
         self._fork_seq = event.seq + event.inherited if event.inherited else -1
+        for one in event.request.get("suited") or []:
+            self._line(f"{one['name'].removeprefix('settings.').replace('_', ' ')} {one['value']}: {one['because']}")
         for exchange in event.request.get("history") or []:
             answer = " ".join(str(exchange["answer"]).split()) or "(no answer)"
             short = answer if len(answer) <= BRIEF else answer[: BRIEF - 1].rstrip() + "…"
@@ -300,8 +305,12 @@ class Transcript:
             self.progress.show(
                 "fetch", f"Fetching the model: {event.done / event.total:.0%} of {event.total / 1e9:.2f} GB"
             )
+        elif event.stage == "fetch":
+            self.progress.show("fetch", "Fetching the model.")
         else:
-            self.progress.show(event.stage, "Fetching the model." if event.stage == "fetch" else "Loading the model.")
+            _, call = self._calls.get(event.call_id, (0, None))
+            seconds = int(event.at - call.called.at) if call is not None else 0
+            self.progress.show("load", f"Loading the model, {seconds} s." if seconds else "Loading the model.")
 
     def _draw_reading(self, event: Reading) -> None:
         cached = f", {event.cached:,} from its cache" if event.cached else ""
@@ -341,6 +350,17 @@ class Transcript:
         self._end_line()
         if event.finish_reason == "length":
             self.progress.say("The answer was cut at the token limit.")
+        self._growth.take(call.called, event)
+        self._say_context(call)
+
+    def _say_context(self, call: CallView) -> None:
+        """How full the context window was, and from where it grows when it will be full."""
+        size = context.of(call)
+        if size is None or size.window is None or self.view.is_inherited(call):
+            return
+        soonest = self._growth.forecast() if call.called.role != context.SUMMARISER else None
+        words = [context.used(size), *([context.told(soonest)] if soonest else [])]
+        self.progress.say(f"Context: {', '.join(words)}.")
 
     def _draw_card(self, event: Card) -> None:
         """A card says again what its call has shown, with a title: only what is new is written."""
@@ -350,6 +370,13 @@ class Transcript:
         self._heading(event.title)
         self._line(event.content)
         self._current = ""
+
+    def _draw_summarised(self, event: Summarised) -> None:
+        """The summary itself was shown as it was written."""
+        self._growth.shorten()
+        turns = f"{len(event.left_out)} earlier turn{'s' if len(event.left_out) != 1 else ''}"
+        sizes = f"{event.tokens_after:,} tokens instead of {event.tokens_before:,}"
+        self.progress.say(f"It is sent in place of {turns} from here on: {sizes}.")
 
     def _draw_tool_called(self, event: ToolCalled) -> None:
         self._line(f"→ {event.name}({_arguments(event.arguments)}){' (by you)' if event.by_person else ''}")

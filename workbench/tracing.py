@@ -32,6 +32,7 @@ from workbench.events import (
     Retried,
     RunFinished,
     RunStarted,
+    Summarised,
     ToolAnswered,
     ToolCalled,
     Warned,
@@ -279,6 +280,11 @@ class RunSpans:
 
     def _on_warning(self, event: Warned) -> None:
         self._note(event.at, "warning", {f"{OURS}.code": event.code, f"{OURS}.message": event.message})
+
+    def _on_summarised(self, event: Summarised) -> None:
+        sizes = {"tokens_before": event.tokens_before, "tokens_after": event.tokens_after}
+        told = {"left_out": len(event.left_out), **sizes}
+        self._note(event.at, "summary", {f"{OURS}.{name}": value for name, value in told.items()})
 
     def _on_retried(self, event: Retried) -> None:
         self._note(event.at, "retry", {ERROR_TYPE: event.error.code, f"{OURS}.attempt": event.attempt})

@@ -6,7 +6,8 @@ import ollama as official
 import pytest
 
 from tests.backends.asking import ask, collect, texts
-from tests.ollama_server import CHAT, EMBEDDER, PULLABLE, OllamaServer, ollama_server
+from tests.ollama_server import CHAT, EMBEDDER, LAYERS, PULLABLE, OllamaServer, ollama_server
+from workbench.backends import ollama as backend_module
 from workbench.backends import registry
 from workbench.backends.base import ChatRequest, LoadingPart, Message, ToolSpec
 from workbench.backends.ollama import OllamaBackend, client_address
@@ -197,9 +198,14 @@ async def test_tool_calls_are_read(client: OllamaBackend) -> None:
     assert texts(parts, "tool") == ['{"clock": {"timezone": "Europe/Paris"}}']
 
 
-async def test_while_a_model_loads_the_person_is_told(ollama: OllamaServer, client: OllamaBackend) -> None:
+async def test_while_a_model_loads_the_person_is_told_again_and_again(
+    client: OllamaBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend_module, "QUIET_SECONDS", 0.3)
     parts, answer = await collect(client, ask("slow-load"))
-    assert parts[0] == LoadingPart(stage="load")
+    loading = [part for part in parts if isinstance(part, LoadingPart)]
+    assert parts[: len(loading)] == loading == [LoadingPart(stage="load")] * len(loading)
+    assert len(loading) >= 3, "it is said again and again, so that every reader can count the seconds"
     assert answer.text == "Half an answer"
     again, _ = await collect(client, ask("slow-load"))
     assert not any(isinstance(part, LoadingPart) for part in again), "it is loaded by now; it is only slow"
@@ -273,7 +279,8 @@ async def test_the_official_client_pulls_copies_and_deletes_on_the_test_server(o
     client = official.AsyncClient(ollama.url)
     steps = [step async for step in await client.pull(PULLABLE, stream=True)]
     assert steps[0].status == "pulling manifest"
-    assert [step.completed for step in steps if step.total] == [0, 250_000, 500_000, 750_000, 1_000_000]
+    weights = [step.completed for step in steps if step.total == LAYERS[0]]
+    assert weights == [None, 250_000, 500_000, 750_000, 1_000_000]
     assert steps[-1].status == "success"
     with pytest.raises(official.ResponseError, match="file does not exist"):
         _ = [step async for step in await client.pull("nobody/nothing", stream=True)]

@@ -37,7 +37,7 @@ from workbench.errors import (
 from workbench.events import ToolCall
 from workbench.settings import Settings, load
 
-KEY = "sk-test-4f9a"
+KEY = "Zk-test-4f9a"  # no piece of an answer ends as it begins: such a piece waits for the next
 CUT = "the connection breaks here"
 CALCULATOR = ToolSpec(name="calculator", description="Computes.", parameters={"type": "object", "properties": {}})
 

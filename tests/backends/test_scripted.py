@@ -11,7 +11,7 @@ from tests.backends.asking import ask, collect, texts
 from tests.runs import finish
 from workbench.backends import registry
 from workbench.backends.base import LoadingPart, Message, ReadingPart
-from workbench.backends.scripted import DEMO, Conversation, ScriptedAnswer, ScriptedBackend, ScriptFile
+from workbench.backends.scripted import DEMO, Conversation, ScriptedAnswer, ScriptedBackend, ScriptFile, When
 from workbench.engine import Engine
 from workbench.errors import InvalidRequest, RateLimited, ScriptExhausted, StreamBroken
 from workbench.events import Card, ModelAnswered, RunFinished, ToolAnswered
@@ -216,6 +216,11 @@ def play(engine: Engine, machine: str, **options: Any) -> list[Any]:
         ("react", {"dialect": "native"}, 2),
         ("react", {"dialect": "text"}, 2),
         ("react", {"tools": ["calculator"]}, 2),
+        ("pal", {}, 2),
+        ("self_refine", {}, 4),
+        ("self_refine", {"aspects": "code"}, 2),
+        ("self_refine", {"aspects": "text"}, 2),
+        ("least_to_most", {}, 4),
     ],
 )
 def test_the_demo_plays_each_machine_to_its_end_and_says_that_it_is_a_demo(
@@ -258,6 +263,13 @@ async def test_the_seed_chooses_an_answer_where_the_script_says_so() -> None:
     backend = ScriptedBackend(Conversation(name="samples", by_seed=True, answers=answers).next)
     texts = [(await collect(backend, ask("demo", seed=seed)))[1].text for seed in (3, 4, 5, 4, None)]
     assert texts == ["a", "b", "c", "b", "a"]
+
+
+def test_a_conversation_may_be_chosen_by_the_last_message() -> None:
+    when = When(last="others say")
+    asked, answered = Message(role="user", content="What do the Others say?"), Message(role="assistant", content="4")
+    assert when.matches(ask("demo").model_copy(update={"messages": (answered, asked)}))
+    assert not when.matches(ask("demo").model_copy(update={"messages": (asked, answered)}))
 
 
 def test_the_demo_uses_the_real_tools(engine: Engine) -> None:

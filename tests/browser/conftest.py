@@ -9,17 +9,30 @@ from playwright.sync_api import expect
 
 from tests.app_server import AppServer
 from tests.browser.driving import ESSAY, PICTURES, SCRIPT, ask, choose, run_id, wait_for_answer
+from tests.ollama_server import CHAT, OllamaServer, ollama_server
 
 PATIENCE_MS = 60_000  # a busy machine is slow, not wrong
 expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
-def server(app_server: Callable[..., AppServer], tmp_path_factory: pytest.TempPathFactory) -> AppServer:
+def ollama() -> Iterator[OllamaServer]:
+    """The Ollama server that the app knows: without a model behind it, for the care of its models."""
+    with ollama_server() as known:
+        known.models = {name: known.models[name] for name in (CHAT, "slow-load:latest")}
+        yield known
+
+
+@pytest.fixture(scope="session")
+def server(
+    app_server: Callable[..., AppServer], ollama: OllamaServer, tmp_path_factory: pytest.TempPathFactory
+) -> AppServer:
     """The app on the scripted backend, which writes 40 words a second."""
     script = tmp_path_factory.mktemp("script") / "script.yaml"
     script.write_text(SCRIPT)
-    return app_server(WORKBENCH_BACKEND="scripted", WORKBENCH_SCRIPT=str(script), WORKBENCH_SCRIPT_SPEED="40")
+    played = {"WORKBENCH_SCRIPT": str(script), "WORKBENCH_SCRIPT_SPEED": "40", "OLLAMA_HOST": ollama.url}
+    # Each tab is a person of its own: none begins with what another one used last.
+    return app_server(WORKBENCH_BACKEND="scripted", WORKBENCH_RESTORE="off", **played)
 
 
 @pytest.fixture

@@ -82,7 +82,8 @@ def test_options_reach_the_machine_as_what_they_are(script: Script, terminal: Te
     code, out, _ = terminal("run", "react", "What is 6 times 7?", "--json", *options)
     assert code == 0
     request = json.loads(out.splitlines()[0])["request"]
-    assert request["options"] == {"max_steps": 4, "tools": ["calculator", "clock"], "dialect": "json"}
+    chosen = {"max_steps": 4, "tools": ["calculator", "clock"], "dialect": "json"}
+    assert request["options"] == chosen | {"summarise": "never"}
 
 
 def test_the_question_may_come_from_standard_input(script: Script) -> None:

@@ -15,9 +15,14 @@ from workbench.store.documents import Documents
 TASKS = {
     "direct": ("What is the capital of France?", {}),
     "cot": ("What is 12 + 21?", {}),
+    "least_to_most": ("Tom has 3 apples and Ann has twice as many. How many have they?", {"parts": 2}),
+    "pal": ("What is 48 * 12?", {}),
     "self_consistency": ("What is 12 + 21?", {"samples": 3, "parallel": 2}),
+    "debate": ("What is 12 + 21?", {"answerers": 2, "rounds": 1}),
     "stepwise": ("Which is larger, 12 or 21?", {"max_steps": 4}),
     "reflection": ("Write two sentences about rain.", {"rounds": 1}),
+    "self_refine": ("What is 12 + 21?", {"rounds": 1}),
+    "act": ("What is 48 * 12?", {"tools": ["calculator"]}),
     "react": ("What is 48 * 12?", {"tools": ["calculator"]}),
 }
 

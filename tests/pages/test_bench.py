@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from agents import catalogue
 from tests.pages.driving import DRAFTS, ask, html, open_app
 from workbench.engine import Engine
 
@@ -13,8 +14,8 @@ App = Callable[..., AppTest]
 
 def test_the_bench_greets_with_machines_examples_and_the_map(app: App):
     at = app()
-    baselines = ["Direct", "Chain of thought", "Self-consistency"]
-    assert at.button_group(key="machine").options == [*baselines, "Stepwise", "Reflection", "ReAct"]
+    assert at.button_group(key="machine").options == [catalogue.load(name).title for name in catalogue.MACHINES]
+    assert len(catalogue.MACHINES) >= 11
     assert at.button_group(key="machine").value == "stepwise"
     assert "strawberry" in at.button(key="example-0").label
     assert any("wb-diagram" in markdown.value for markdown in at.markdown)

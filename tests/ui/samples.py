@@ -148,8 +148,8 @@ class Log:
             {"role": "user", "content": QUESTION},
         )
         given = {"messages": messages, "parameters": parameters | ({"json_schema": SCHEMA} if schema else {})}
-        extra = {"prompt_estimate": 1800, "context_window": 8192}
-        return self.add(ModelCalled, call_id=call_id, node=node, step=1, role=role, **given | extra | fields)
+        extra = {"step": 1, "prompt_estimate": 1800, "context_window": 8192}
+        return self.add(ModelCalled, call_id=call_id, node=node, role=role, **given | extra | fields)
 
     def write(self, call_id: str, text: str, channel: str = "text") -> "Log":
         return self.add(Delta, call_id=call_id, channel=channel, text=text)

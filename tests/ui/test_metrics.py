@@ -3,7 +3,7 @@ import pytest
 from tests.ui import samples
 from tests.ui.test_markdown import Tags
 from workbench.events import RunView
-from workbench.ui.metrics import bar, clock, context_html, metrics_html, seconds
+from workbench.ui.metrics import bar, clock, context_html, metrics_html, seconds, spent
 
 
 def shown(html: str) -> dict[str, str]:
@@ -21,6 +21,7 @@ def test_the_panel_of_a_live_run():
         "tokens": "2,372 | 1,620 in, 752 out",
         "calls": "4",
         "from cache": "83%",
+        "model's time": "26.4 s | decode 26.4 s",
     }
 
 
@@ -43,9 +44,21 @@ def test_what_a_fork_took_over_and_what_the_person_answered_costs_nothing():
     forked.at(9).answer("c3", "x", prompt_tokens=100, completion_tokens=88, cached_tokens=50)
     assert shown(metrics_html(forked.view())) == {
         "elapsed": "0:09", "first token": "0.40 s", "speed": "10 tok/s", "tokens": "188 | 100 in, 88 out",
-        "calls": "1", "from cache": "50%",
+        "calls": "1", "from cache": "50%", "model's time": "8.8 s | decode 8.8 s",
     }  # fmt: skip
     assert shown(metrics_html(samples.steered()))["calls"] == "3 | and 1 to tools"
+
+
+def test_load_prefill_decode_energy_and_money_are_shown_where_they_are_known():
+    log = samples.Log("reflection", samples.REFLECTION).node("generate", 1).call("c1", "generate", "generator")
+    view = log.answer("c1", "text", load_seconds=0.84, prefill_seconds=2.1, decode_seconds=9.06, joules=412.4).view()
+    panel = shown(metrics_html(view, money="USD 0.012, at the prices of 2026-11-20"))
+    assert panel["model's time"] == "12.0 s | load 0.84 s, prefill 2.1 s, decode 9.1 s"
+    assert panel["energy"] == "412 J | whole computer"
+    assert panel["money"] == "USD 0.012 | at the prices of 2026-11-20"
+    line = "load 0.84 s · prefill 2.1 s · decode 9.1 s · 412 J · USD 0.012, at the prices of 2026-11-20"
+    assert spent(view.totals, "USD 0.012, at the prices of 2026-11-20") == line
+    assert spent(RunView().totals) == ""
 
 
 def test_a_run_that_waits_for_the_person_says_that_its_time_stands_still():

@@ -1,7 +1,7 @@
 """The contract of a backend: list models, stream a chat as typed parts, report what it cost."""
 
-from collections.abc import AsyncIterator
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,32 +18,45 @@ class _Frozen(BaseModel):
 class ModelInfo(_Frozen):
     """A model as its backend describes it. Sizes in bytes and tokens, None where the backend does not tell.
 
-    `place` is where it is served, of a server that tells no digest. `why_no_logprobs` is a sentence for the person
-    where a model that is no script gives none, `why_not_the_same` one where the same seed may give other tokens;
-    "exact" ones give the same when the prompt's cache is not used.
+    `context_window` is the one that calls have unless they ask for another, `trained_window` the largest that it was
+    made for. `place` is where it is served, of a server that tells no digest; `modified` the moment (ISO 8601) when it
+    was last changed there; `abilities` what the server itself says that it can, in its own words, such as "vision" or
+    "embedding", none where it does not say. `why_no_logprobs` is a sentence for the person where a model that is no
+    script gives none, `why_not_the_same` one where the same seed may give other tokens;
+    `wrong` says why one that is listed cannot be used; "exact" ones give the same when the prompt's cache is not used.
     """
 
     name: str
     size: int | None = None
     context_window: int | None = None
+    trained_window: int | None = None
     capabilities: frozenset[Capability] = frozenset()
     digest: str = ""
     place: str = ""
     family: str = ""
     parameters: str = ""
     quantisation: str = ""
+    modified: str = ""
+    abilities: tuple[str, ...] = ()
     loaded: bool | None = None
     installed: bool = True
+    wrong: str = ""
     why_no_logprobs: str = ""
     why_not_the_same: str = ""
 
+    @property
+    def can_chat(self) -> bool:
+        """Whether it can answer at all. A server that does not tell what its models can is taken to have no others."""
+        return not self.abilities or "completion" in self.abilities
+
 
 class BackendStatus(_Frozen):
-    """Whether a backend can be used now; if not, why, and what to do."""
+    """Whether a backend can be used now; if not, why, and what to do. An `empty` one answers, but has no model yet."""
 
     ready: bool
     detail: str
     hint: str = ""
+    empty: bool = False
 
 
 class Message(_Frozen):
@@ -65,7 +78,10 @@ class ToolSpec(_Frozen):
 
 
 class ChatRequest(_Frozen):
-    """One call. None leaves the backend's default; `json_schema` constrains the answer; `top_logprobs` 0 wants none."""
+    """One call. None leaves the backend's default; `json_schema` constrains the answer; `top_logprobs` 0 wants none.
+
+    An answer that is not `constrained` is still to fit the schema: then the prompt tells it, and the backend does not.
+    """
 
     model: str
     messages: tuple[Message, ...]
@@ -80,6 +96,12 @@ class ChatRequest(_Frozen):
     context_window: int | None = None
     think: bool | None = None
     prompt_cache: bool = True
+    constrained: bool = True
+
+    @property
+    def enforced_schema(self) -> dict[str, Any] | None:
+        """The schema that the backend is to hold the answer to."""
+        return self.json_schema if self.constrained else None
 
 
 class TokenLogprob(_Frozen):
@@ -154,8 +176,13 @@ class Backend(Protocol):
     a stream cut short raises StreamBroken. Closing the iterator (or cancelling the task) closes the connection.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """What requests call it: of a named server kind@name."""
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
 
     @property
     def slots(self) -> int | None:
@@ -190,3 +217,26 @@ class TellsLicence(Protocol):
 
     async def licence(self, name: str) -> str:
         """The text of a model's licence; empty where it is not known. Never raises."""
+
+
+@runtime_checkable
+class TellsMemory(Protocol):
+    """A backend that knows beforehand how much memory its models take."""
+
+    async def memory_for(self, name: str, context: int) -> int | None:
+        """Bytes that the model takes in all when each call has a window of `context` tokens: file, cache, the rest.
+
+        What another window costs more is the difference of two. None where it is not known. Never raises.
+        """
+
+
+@runtime_checkable
+class TakesPreferences(Protocol):
+    """A backend of which a person may set something for all sessions; it is kept under the backend's name."""
+
+    @property
+    def slots(self) -> int | None:
+        """How many calls may run at once with what was set."""
+
+    def prefer(self, values: Mapping[str, Any]) -> None:
+        """Take what was set. Calls in progress are not cut off. Raises InvalidRequest."""

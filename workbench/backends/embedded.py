@@ -3,15 +3,16 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
 
-from workbench.backends import gguf, openai_wire, wire
+from workbench.backends import gguf, memory, model_files, openai_wire, sizes, wire
 from workbench.backends.base import (
     AnswerPart,
     BackendStatus,
@@ -19,11 +20,12 @@ from workbench.backends.base import (
     ChatRequest,
     LoadingPart,
     ModelInfo,
+    NoticePart,
     Part,
 )
-from workbench.backends.fetch import MODELS, Downloads, pinned, verified
-from workbench.backends.llama_process import Launch, LlamaProcess
-from workbench.errors import BackendError, EngineCrashed, ModelMissing, StreamBroken
+from workbench.backends.fetch import MODELS, Downloads, pinned, remembered, verified, wrong
+from workbench.backends.llama_process import MOST_CACHE_MIB, Launch, LlamaProcess, serving
+from workbench.errors import BackendError, EngineCrashed, InvalidRequest, StreamBroken
 from workbench.settings import Settings
 
 LOADING_SECONDS = 1.0
@@ -35,9 +37,27 @@ _NOT_THE_SAME = (
     "The engine computes the last digits differently when a part of the prompt comes from its cache, or when another"
     " call runs beside. Turn the prompt cache off under Model settings for the same tokens."
 )
+_LESS_MEMORY = "Choose a smaller context window, fewer slots or a smaller model under Models, or close other programs."
 _LATER_SPLIT = re.compile(r"-\d{5}-of-\d{5}$")
 # Their templates announce tools, but they write a call as plain JSON in the text: tool_calls would stay empty.
 _WRITE_CALLS_AS_TEXT = ("qwen2.5 coder", "qwen2.5-coder")
+
+
+@dataclass(frozen=True)
+class Running:
+    """The engine's process as it is now; `resident` bytes in memory, `own` of them not pages of the model's file.
+
+    `outdated` says that other sizes were set since: it is started afresh for the next call.
+    """
+
+    pid: int
+    model: str
+    context: int
+    slots: int
+    threads: int
+    resident: int
+    own: int
+    outdated: bool
 
 
 def create(settings: Settings) -> "EmbeddedBackend":
@@ -54,7 +74,12 @@ class EmbeddedBackend:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.downloads = Downloads(settings.models_path)
+        self.checks = model_files.Checks()
+        self._given = settings
         self._process: LlamaProcess | None = None
+        self._started_with: Settings | None = None
+        self._starting: Path | None = None
+        self._short: NoticePart | None = None  # what the person should know of the running process's memory
         self._gate = asyncio.Lock()  # first come, first served: whoever waits for another model is not overtaken
         self._idle = asyncio.Event()
         self._idle.set()
@@ -71,10 +96,32 @@ class EmbeddedBackend:
         """The model of the settings: a pinned one, or a path."""
         return self.settings.embedded_model
 
+    def prefer(self, values: Mapping[str, Any]) -> None:
+        """Have these sizes over those of the settings; a running engine gets them when it is idle.
+
+        Raises InvalidRequest.
+        """
+        self.settings = sizes.applied(sizes.read(values), self._given)
+
+    @property
+    def given(self) -> sizes.Sizes:
+        """The sizes that hold where the person has set none."""
+        return sizes.of(self._given)
+
     @property
     def pid(self) -> int | None:
         """The engine's process id; None when none runs."""
         return self._process.pid if self._process and self._process.alive else None
+
+    def running(self) -> Running | None:
+        """The engine's process; None when none runs."""
+        process = self._process
+        if process is None or not process.alive:
+            return None
+        launch, pid = process.launch, process.pid
+        counts = memory.resident(pid), memory.own(pid)
+        name = self._name(launch.model)
+        return Running(pid, name, launch.context, launch.slots, launch.threads, *counts, self._is_outdated())
 
     def address(self) -> tuple[str, str]:
         """The running engine's URL and Authorization header, for other clients. Raises EngineCrashed when none runs."""
@@ -108,15 +155,18 @@ class EmbeddedBackend:
         names += sorted(_names_in(self.settings.models_path) - set(names))
         if self.default_model not in names:
             names.append(self.default_model)
-        found = []
-        for name in names:
-            with suppress(BackendError):  # a broken or missing file says so when it is asked for by name
-                found.append(await self.model(name))
-        return found
+        return await asyncio.gather(*map(self._listed, names))
 
     async def model(self, name: str) -> ModelInfo:
         """One model: pinned, by file name in the models folder, or by path. Raises ModelMissing, ModelUnusable."""
         return await asyncio.to_thread(self._describe, name)
+
+    async def memory_for(self, name: str, context: int) -> int | None:
+        """Bytes that the model takes in all with such a window in every slot; None for one that is not here."""
+        try:
+            return await asyncio.to_thread(memory.needed, self._path(name), context, self.settings.embedded_slots)
+        except (BackendError, OSError):
+            return None
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Tokens of the prompt as the model gets it; None while the engine does not serve that model."""
@@ -136,14 +186,64 @@ class EmbeddedBackend:
                 async for loading in waited:
                     yield loading
             process, load_seconds = admission.result()
+            if self._short:
+                yield self._short
             async with aclosing(self._answer(process, request, load_seconds)) as parts:
                 async for answered in parts:
                     yield answered
         finally:
             await self._leave(admission)
 
+    def needs(self, name: str, context: int | None = None, slots: int | None = None) -> memory.Needs:
+        """What a model takes in memory, with the sizes that are set unless others are named. Raises BackendError."""
+        path = self._path(name)
+        if not path.is_file():
+            raise model_files.missing(name, path)
+        window = self._window(gguf.read(path), context)
+        return memory.needs(path, window, slots or self.settings.embedded_slots)
+
+    def free(self) -> int:
+        """Bytes of memory that a model may have: what is free, and what the loaded one gives back."""
+        process = self._process
+        return memory.available() + (memory.own(process.pid) if process and process.alive else 0)
+
+    def verify(self, name: str) -> model_files.Check:
+        """Begin to compute the digest of a model's file. Raises ModelMissing."""
+        return self.checks.start(name, self._path(name), pinned(name))
+
+    async def remove(self, name: str) -> int:
+        """Delete a model's files from the models folder; the bytes that became free.
+
+        Raises InvalidRequest while it is loaded, fetched or checked, ModelMissing, StoreReadOnly.
+        """
+        path, download, check = self._path(name), self.downloads.get(name), self.checks.get(name)
+        if self._loaded(path) or self._starting == path:
+            raise InvalidRequest(f"{name} is loaded.", "Unload it, then remove it.")
+        if download and not download.future.done():
+            raise InvalidRequest(f"{name} is being fetched.", "Cancel that, then remove it.")
+        if check and not check.future.done():
+            raise InvalidRequest(f"{name} is being verified.", "Wait for its end, then remove it.")
+        if other := await asyncio.to_thread(serving, path):
+            raise InvalidRequest(f"{name} is loaded by process {other}.", "Unload it there, then remove it.")
+        freed = model_files.remove(path, self.settings.models_path)
+        self.checks.forget(name)
+        return freed
+
+    async def unload(self, name: str = "") -> None:
+        """End the engine, which frees its memory; the next call starts it again. Raises InvalidRequest in a call.
+
+        With the `name` of a model only if the engine has that one.
+        """
+        if name and not self._loaded(self._path(name)):
+            return
+        if self._running or self._gate.locked():
+            raise InvalidRequest("The engine is answering a call.", "Wait for its end, or stop the run.")
+        async with self._gate:
+            await self._end_process()
+
     async def close(self) -> None:
-        """Stop downloads and the engine."""
+        """Stop downloads, checks and the engine."""
+        self.checks.close()
         self.downloads.close()  # not in a thread: at the program's end, asyncio begins none any more
         await self._end_process()
         async with self._gate:  # a model that was being loaded meanwhile
@@ -153,10 +253,24 @@ class EmbeddedBackend:
 
     def _path(self, name: str) -> Path:
         if model := pinned(name):
-            return self.settings.models_path / model.file
-        if Path(name).name == name and (inside := self.settings.models_path / f"{name}.gguf").is_file():
-            return inside
+            return (self.settings.models_path / model.file).absolute()
+        if Path(name).name == name and _is_there(inside := self.settings.models_path / f"{name}.gguf"):
+            return inside.absolute()
         return Path(name).expanduser().absolute()
+
+    def _name(self, path: Path) -> str:
+        """What the model of that file is called."""
+        is_inside = path.parent == self.settings.models_path.absolute() and path.suffix == ".gguf"
+        return path.stem if is_inside else str(path)
+
+    async def _listed(self, name: str) -> ModelInfo:
+        """A model of the list; one that cannot be used says why."""
+        try:
+            return await self.model(name)
+        except BackendError as error:
+            path = self._path(name)
+            size = path.stat().st_size if path.is_file() else None
+            return ModelInfo(name=name, size=size, installed=False, wrong=f"{error.message} {error.hint}".rstrip())
 
     def _describe(self, name: str) -> ModelInfo:
         path, model = self._path(name), pinned(name)
@@ -169,20 +283,19 @@ class EmbeddedBackend:
                 capabilities=_ALWAYS,
                 digest=digest,
                 installed=False,
+                wrong=wrong(model, self.settings.models_path),
                 why_not_the_same=_NOT_THE_SAME,
             )
         if not path.is_file():
-            raise ModelMissing(
-                f"There is no model file {name}.",
-                f"Put a GGUF file into {self.settings.models_path}, or give the path of one.",
-            )
-        header = gguf.read(path)
+            raise model_files.missing(name, path)
+        header = model_files.whole(path)
         return ModelInfo(
             name=name,
-            size=path.stat().st_size,
+            size=sum(part.stat().st_size for part in memory.parts(path)),
             context_window=self._window(header),
+            trained_window=header.context_length or None,
             capabilities=_capabilities(header),
-            digest=model.sha256 if model else "",
+            digest=model.sha256 if model else remembered(path),
             family=header.architecture,
             parameters=header.parameters,
             quantisation=header.quantisation,
@@ -209,7 +322,7 @@ class EmbeddedBackend:
             await self._fetch(request.model)
         async with self._gate:
             process, seconds = self._loaded(path), 0.0
-            if not process or (request.context_window or 0) > process.launch.context:
+            if not process or self._is_outdated() or (request.context_window or 0) > process.launch.context:
                 began = time.monotonic()
                 process = await self._fitting_process(path, request.context_window)
                 seconds = time.monotonic() - began
@@ -228,19 +341,40 @@ class EmbeddedBackend:
                 await asyncio.sleep(FETCH_POLL_SECONDS)
             download.future.result()
 
+    def _is_outdated(self) -> bool:
+        """Whether other sizes were set since the engine began."""
+        return self._started_with is None or sizes.of(self._started_with) != sizes.of(self.settings)
+
     async def _fitting_process(self, path: Path, wanted: int | None) -> LlamaProcess:
         """The engine with that model and at least the window that is wanted, started afresh if it must be."""
+        settings = self.settings
         context = self._window(await asyncio.to_thread(gguf.read, path), wanted)
         process = self._loaded(path)
-        if process and context <= process.launch.context:
+        if process and not self._is_outdated() and context <= process.launch.context:
             return process
+        launch, short = await asyncio.to_thread(self._fitting_launch, path, context, settings)
         await self._idle.wait()
         await self._end_process()
-        launch = Launch(path, context, self.settings.embedded_slots, self.settings.embedded_threads)
-        process = LlamaProcess(launch, self.settings.home / "logs" / "llama-server.log")
-        await process.start()
-        self._process = process
+        process = LlamaProcess(launch, settings.home / "logs" / "llama-server.log")
+        self._starting = path
+        try:
+            await process.start()
+        finally:
+            self._starting = None
+        self._process, self._started_with, self._short = process, settings, short
         return process
+
+    def _fitting_launch(self, path: Path, context: int, settings: Settings) -> tuple[Launch, NoticePart | None]:
+        """What to start, and what the person should know of its memory. Raises ModelUnusable where it does not fit."""
+        free, slots = self.free(), settings.embedded_slots
+        refused = memory.refusal(path, context, slots, free)
+        if refused and settings.embedded_memory_check == "on":
+            raise refused
+        told = refused.message if refused else memory.shortage(path, context, slots, free)
+        short = NoticePart(code="memory", message=told, hint=_LESS_MEMORY) if told else None
+        # Prompts that have left their slots may stay in memory, but never at the cost of what else there is.
+        spare = max(0, free - memory.needed(path, context, slots)) // 2 >> 20
+        return Launch(path, context, slots, settings.embedded_threads, min(MOST_CACHE_MIB, spare)), short
 
     async def _end_process(self) -> None:
         process, self._process = self._process, None
@@ -360,6 +494,11 @@ def _json(response: httpx.Response) -> Any:
         return response.json()
     except ValueError:
         return {"message": response.text[:200]}
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file, or a link to one that may be gone."""
+    return path.is_file() or path.is_symlink()
 
 
 def _names_in(folder: Path) -> set[str]:

@@ -21,7 +21,15 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import httpx
 
-from workbench.errors import DigestMismatch, DiskFull, FetchError, ModelMissing, StoreReadOnly, WorkbenchError
+from workbench.errors import (
+    DigestMismatch,
+    DiskFull,
+    FetchError,
+    InvalidRequest,
+    ModelMissing,
+    StoreReadOnly,
+    WorkbenchError,
+)
 from workbench.settings import DEFAULT_MODEL, SMALL_MODEL, Settings
 
 State = Literal["waiting", "fetching", "checking", "ready", "failed", "cancelled"]
@@ -325,7 +333,7 @@ class Download:
         with self.part.open("r+b") as file:
             os.fsync(file.fileno())  # the memory of the digest must not outlive the bytes
         os.replace(self.part, self.path)
-        _remember(self.model, self.path)
+        _remember(digest, self.path)
         shutil.rmtree(self.wheels, ignore_errors=True)
 
 
@@ -334,30 +342,87 @@ def verified(model: PinnedModel, folder: Path) -> bool:
     path = folder / model.file
     if _size(path) != model.size:
         return False
-    with suppress(OSError, ValueError):
-        if json.loads(_memory(path).read_text()) == _fingerprint(model, path):
-            return True
     try:
-        if _digest(path, lambda: None) != model.sha256:
-            return False
+        return (remembered(path) or digest_anew(path)) == model.sha256
     except OSError:
         return False
-    _remember(model, path)
-    return True
+
+
+def wrong(model: PinnedModel, folder: Path) -> str:
+    """What is wrong with a pinned model's file that is there, in a sentence; empty for the right one and for none."""
+    path = folder / model.file
+    if not path.is_file() or verified(model, folder):
+        return ""
+    if _size(path) != model.size:
+        return f"Its file has {_size(path):,} bytes instead of {model.size:,}."
+    return other_bytes(model, remembered(path))
+
+
+def other_bytes(model: PinnedModel, digest: str) -> str:
+    """The sentence for a file that has another digest than the pinned one."""
+    return f"Its file has other bytes than the pinned ones: SHA-256 {digest} instead of {model.sha256}."
+
+
+def remembered(path: Path) -> str:
+    """The digest that the file had when it was last computed; empty if it was never, or if the file changed since."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        found = json.loads(_memory(path).read_text())
+        if found == _fingerprint(str(found["sha256"]), path):
+            return str(found["sha256"])
+    return ""
+
+
+def digest_anew(path: Path, read: Callable[[int], None] = lambda done: None) -> str:
+    """The file's digest, computed and remembered; `read` is told how many bytes were read. Raises OSError."""
+    with suppress(OSError):
+        _memory(path).unlink(missing_ok=True)
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        read(min(done, _size(path)))
+        done += 4 * CHUNK
+
+    digest = _digest(path, count)
+    _remember(digest, path)
+    return digest
+
+
+@contextmanager
+def at_rest(path: Path) -> Iterator[None]:
+    """Hold a model's files while nobody fetches them. Raises InvalidRequest when somebody does."""
+    name = path.with_name(f".{path.name}.lock")
+    with name.open("a+b") as lock:
+        if not _try_lock(lock):
+            raise InvalidRequest(f"{path.name} is being fetched.", "Wait for its end, or cancel it first.")
+        yield
+    with suppress(OSError):
+        name.unlink(missing_ok=True)
+
+
+def forget(path: Path) -> int:
+    """Delete what is kept beside a model's file, an unfinished download among it; the bytes that became free."""
+    kept = [path.with_name(f"{path.name}.part"), _memory(path)]
+    wheels = path.with_name(f"{path.name}.wheels")
+    freed = sum(_size(file) for file in (*kept, *wheels.rglob("*")) if file.is_file())
+    shutil.rmtree(wheels, ignore_errors=True)
+    for file in kept:
+        file.unlink(missing_ok=True)
+    return freed
 
 
 def _memory(path: Path) -> Path:
     return path.with_name(path.name + ".verified.json")
 
 
-def _fingerprint(model: PinnedModel, path: Path) -> dict[str, object]:
+def _fingerprint(digest: str, path: Path) -> dict[str, object]:
     stat = path.stat()
-    return {"sha256": model.sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    return {"sha256": digest, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
-def _remember(model: PinnedModel, path: Path) -> None:
+def _remember(digest: str, path: Path) -> None:
     with suppress(OSError):  # a folder that cannot be written to only costs the digest again
-        _memory(path).write_text(json.dumps(_fingerprint(model, path)))
+        _memory(path).write_text(json.dumps(_fingerprint(digest, path)))
 
 
 def _digest(path: Path, check: Callable[[], None]) -> str:

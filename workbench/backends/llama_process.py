@@ -12,12 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
+import psutil
 
 from workbench.backends import wire
 from workbench.errors import BackendUnreachable, EngineCrashed, ModelUnusable, WorkbenchError
 from workbench.settings import CHECKOUT
 
 STOP_SECONDS = 3.0
+MOST_CACHE_MIB = 1024
 _LOG_TAIL = 16_384
 _TELLING = re.compile(r"error|fail|abort|assert|terminate|exception", re.IGNORECASE)
 _LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] +")
@@ -26,12 +28,16 @@ _NO_MEMORY = re.compile(r"failed to allocate|unable to allocate|bad_alloc|out of
 
 @dataclass(frozen=True)
 class Launch:
-    """What the engine serves: the model's file, the context window of each slot in tokens, how many slots."""
+    """What the engine serves: the model's file, the context window of each slot in tokens, how many slots.
+
+    `cache_mib` is the most that it may keep of prompts that have left their slots.
+    """
 
     model: Path
     context: int
     slots: int
     threads: int = 0
+    cache_mib: int = MOST_CACHE_MIB
 
 
 def client(address: str, key: str) -> httpx.AsyncClient:
@@ -46,6 +52,15 @@ def client(address: str, key: str) -> httpx.AsyncClient:
         limits=httpx.Limits(max_keepalive_connections=0),
         trust_env=False,
     )
+
+
+def serving(model: Path) -> int | None:
+    """The process of an engine, ours or another program's, that has this model file; None when there is none."""
+    wanted = f"--model={model}"
+    for process in psutil.process_iter(["cmdline"]):
+        if wanted in (process.info["cmdline"] or ()):
+            return int(process.pid)
+    return None
 
 
 class LlamaProcess:
@@ -134,7 +149,7 @@ class LlamaProcess:
     def _command(self) -> list[str]:
         launch = self.launch
         options = [f"--model={launch.model}", f"--context={launch.context}"]
-        options += [f"--slots={launch.slots}", f"--threads={launch.threads}"]
+        options += [f"--slots={launch.slots}", f"--threads={launch.threads}", f"--cache={launch.cache_mib}"]
         return [sys.executable, "-m", "workbench.backends.llama_server", *options]
 
     def _first_line(self) -> str:

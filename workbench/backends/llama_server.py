@@ -15,8 +15,7 @@ from typing import Any
 _PR_SET_PDEATHSIG = 1
 # The server notices between batches that its client hung up, and may read one more: 64 tokens stop within 2 s on two
 # cores (256 took 7), and cost 2 to 8% more time for reading.
-_BATCH = 64
-_CACHE_MIB = 1024
+BATCH = 64
 # How long a thread spins for the others before it sleeps. OpenMP's own milliseconds of spinning keep the core from the
 # very thread that is waited for as soon as anything else runs beside us: measured, a tenth of the speed and less.
 _SPINS = "1000"
@@ -28,6 +27,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--context", type=int, required=True, help="context window of each slot, in tokens")
     parser.add_argument("--slots", type=int, required=True, help="calls that run at once")
     parser.add_argument("--threads", type=int, default=0, help="0 lets llama.cpp choose")
+    parser.add_argument("--cache", type=int, default=0, help="MiB for prompts that have left their slots; 0 is none")
     return parser.parse_args()
 
 
@@ -85,8 +85,8 @@ def _serve(arguments: argparse.Namespace, key: str) -> Any:
     params.api_keys = [key]
     params.n_ctx = arguments.context * arguments.slots  # it is divided among the slots
     params.n_parallel = arguments.slots
-    params.n_batch = params.n_ubatch = _BATCH
-    params.cache_ram_mib = _CACHE_MIB
+    params.n_batch = params.n_ubatch = BATCH
+    params.cache_ram_mib = arguments.cache
     params.use_jinja = True
     params.prefill_assistant = False  # a last assistant turn is a turn, not the beginning of the answer
     params.ui = False

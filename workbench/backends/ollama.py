@@ -8,13 +8,14 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import ollama
+from pydantic import SecretStr
 
-from workbench.backends import wire
+from workbench.backends import keys, wire
 from workbench.backends.base import (
     AnswerPart,
     BackendStatus,
@@ -29,6 +30,10 @@ from workbench.backends.base import (
     TokenLogprob,
     ToolSpec,
 )
+from workbench.backends.guard import Guard
+from workbench.backends.manage import full
+from workbench.backends.ollama_manage import Managing, duration
+from workbench.backends.servers import Server
 from workbench.errors import (
     AuthenticationFailed,
     BackendError,
@@ -46,25 +51,38 @@ from workbench.errors import (
 from workbench.events import ToolCall
 from workbench.settings import Settings
 
-QUIET_SECONDS = 1.0
+QUIET_SECONDS = 1.0  # before a model that is not loaded is said to be loading, and between two times of saying so
 STATUS_SECONDS = 5.0
 DRAIN_SECONDS = 0.5  # for the stream to end after its final object
 AT_ONCE = 4  # calls handed on at once: behind them Ollama has a queue of its own, which knows no sessions
 LOGPROBS_SINCE = (0, 12, 11)
-START_HINT = "Start it with `ollama serve` or open the Ollama app. If it runs elsewhere, set OLLAMA_HOST in .env."
-ADDRESS_HINT = "Correct OLLAMA_HOST in .env, for example http://127.0.0.1:11434."
+START_HINT = "Start it with `ollama serve` or open the Ollama app. If it runs elsewhere, set {setting}."
+ADDRESS_HINT = "Correct {setting}, for example http://127.0.0.1:11434."
+SIGN_IN_HINT = "Sign in with `ollama signin`."
 _UNREACHABLE = (ConnectionError, httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
 _NO_ROOM = re.compile(r"more system memory|unable to load model|out of memory", re.IGNORECASE)
 _OVERFLOW = re.compile(r"exceeds? the (context length|available context size)|prompt too long", re.IGNORECASE)
 
 
 def create(settings: Settings) -> "OllamaBackend":
-    """The backend for `settings.ollama_host`."""
-    return OllamaBackend(settings.ollama_host, settings.ollama_model, settings.ollama_keep_alive)
+    """The backend for `settings.ollama_host`. OLLAMA_API_KEY goes along only where nobody can read it on the way."""
+    hint = "Sign in with `ollama signin`, or check OLLAMA_API_KEY in .env: it is sent to https addresses alone."
+    key = keys.given(keys.of_ollama(settings), "OLLAMA_API_KEY", hint)
+    return OllamaBackend(settings.ollama_host, settings.ollama_model, settings.ollama_keep_alive, key=key)
+
+
+def create_for(server: Server, key: keys.Key, _settings: Settings) -> "OllamaBackend":
+    """The backend for a server that a person has named."""
+    keep_alive = server.options.get("keep_alive", "")
+    return OllamaBackend(server.address, server.model, keep_alive, key=key, server=server)
 
 
 class _Client(ollama.AsyncClient):
     """The official client, with the two requests for which it has no method."""
+
+    def __init__(self, host: str, **kwargs: Any) -> None:
+        super().__init__(host, **kwargs)
+        self._client.headers.pop("authorization", None)  # it sends OLLAMA_API_KEY to whatever host it is given
 
     async def stream_chat(self, payload: Mapping[str, Any]) -> AsyncGenerator[ollama.ChatResponse, None]:
         """Like `chat(stream=True)`, but with `truncate` and `shift`, which `chat` cannot send.
@@ -110,17 +128,38 @@ class _Refusal(ollama.ResponseError):
         self.retry_after = wire.retry_after(response.headers)
 
 
-class OllamaBackend:
+class OllamaBackend(Managing):
     """Models that run in an Ollama server."""
 
-    name: ClassVar[str] = "ollama"
-    title: ClassVar[str] = "Ollama"
-
-    def __init__(self, host: str, model: str = "", keep_alive: str = "") -> None:
-        """Connect to nothing yet: a wrong address is an error of the first call."""
+    def __init__(
+        self,
+        host: str,
+        model: str = "",
+        keep_alive: str = "",
+        *,
+        key: keys.Key | None = None,
+        server: Server | None = None,
+    ) -> None:
+        """Connect to nothing yet: a wrong address is an error of the first call. `server` is the one named so."""
+        super().__init__()
         self._host = client_address(host)
         self._model = model
         self._keep_alive = keep_alive
+        self._server = server
+        self._setting = server.setting if server else "OLLAMA_HOST in .env"
+        self._key = key or keys.given(SecretStr(""))
+        address = self._host if "://" in self._host else f"http://{self._host}"
+        self._guard = Guard(address, self._key, self._setting)
+
+    @property
+    def name(self) -> str:
+        """What requests call it."""
+        return self._server.id if self._server else "ollama"
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return f"{self._server.name} (Ollama)" if self._server else "Ollama"
 
     @property
     def slots(self) -> int | None:
@@ -129,8 +168,13 @@ class OllamaBackend:
 
     @property
     def default_model(self) -> str:
-        """OLLAMA_MODEL."""
+        """OLLAMA_MODEL, or the named server's own."""
         return self._model
+
+    @property
+    def address(self) -> str:
+        """OLLAMA_HOST, as it may be shown."""
+        return wire.shown(self._host)
 
     async def status(self) -> BackendStatus:
         """Whether Ollama answers and has a model."""
@@ -145,14 +189,17 @@ class OllamaBackend:
         where = f"Ollama {version} at {wire.shown(self._host)}"
         if not models:
             hint = "Fetch one, for example with `ollama pull qwen2.5-coder:1.5b`."
-            return BackendStatus(ready=False, detail=f"{where} has no model yet.", hint=hint)
+            return BackendStatus(ready=False, detail=f"{where} has no model yet.", hint=hint, empty=True)
         return BackendStatus(ready=True, detail=f"{where}, {len(models)} model{'s' if len(models) != 1 else ''}")
 
     async def models(self) -> list[ModelInfo]:
         """The installed models that can chat."""
+        return [info for info in await self.installed() if info.can_chat]
+
+    async def installed(self) -> list[ModelInfo]:
+        """All its models, those that only embed too."""
         tags, loaded, version = await asyncio.gather(self._tags(), self._loaded(), self._version())
-        infos = await asyncio.gather(*(self._describe(tag, loaded, version) for tag in tags))
-        return [info for info in infos if info is not None]
+        return await asyncio.gather(*(self._describe(tag, loaded, version) for tag in tags))
 
     async def model(self, name: str) -> ModelInfo:
         """One model; a name without a tag means its `latest`. Raises ModelMissing.
@@ -162,14 +209,14 @@ class OllamaBackend:
         with suppress(TimeoutError):
             async with asyncio.timeout(STATUS_SECONDS):
                 return await self._find(name)
-        return ModelInfo(name=name, capabilities=_capabilities((), logprobs=True))
+        return ModelInfo(name=name, capabilities=_capabilities(None, logprobs=True))
 
     async def _find(self, name: str) -> ModelInfo:
-        tag = next((tag for tag in await self._tags() if tag.model in _spellings(name)), None)
+        tag = next((tag for tag in await self._tags() if tag.model == full(name)), None)
         if tag is None:
             raise _missing(name)
         info = await self._describe(tag, await self._loaded(), await self._version())
-        if info is None:
+        if not info.can_chat:
             raise RequestRefused(f"{name} is not a chat model.", "Choose a model that writes text.")
         return info
 
@@ -185,11 +232,14 @@ class OllamaBackend:
         """None: Ollama has no tokenizer endpoint."""
         return None
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
+    def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
         """Stream one answer."""
+        return self._guard.clean(self._answer(request))
+
+    async def _answer(self, request: ChatRequest) -> AsyncGenerator[Part, None]:
         answer = _Answer()
-        is_loaded = bool(set(await self._loaded()) & _spellings(request.model))
-        payload = _payload(request, self._keep_alive)
+        is_loaded = full(request.model) in await self._loaded()
+        payload = self._payload(request, is_loaded)
         with self._mapped(request.model):
             async with (
                 aclosing(self._client.stream_chat(payload)) as chunks,
@@ -199,6 +249,13 @@ class OllamaBackend:
                     for part in [arrival] if isinstance(arrival, LoadingPart) else answer.take(arrival):
                         yield part
         yield answer.finished(request.context_window or await self._window(request.model))
+
+    def _payload(self, request: ChatRequest, is_loaded: bool) -> dict[str, Any]:
+        """The request, which leaves alone what the person has chosen for a model that is loaded."""
+        name = full(request.model)
+        if is_loaded and request.context_window is None:
+            request = request.model_copy(update={"context_window": self._windows.get(name)})
+        return _payload(request, "" if is_loaded and name in self._kept else self._keep_alive)
 
     async def close(self) -> None:
         """Close the connections. The backend can be used again afterwards."""
@@ -216,11 +273,11 @@ class OllamaBackend:
                 timeout=httpx.Timeout(None, connect=wire.CONNECT_SECONDS),
                 trust_env=not own,
                 headers=wire.PLAIN,
-                event_hooks=wire.limits(),
+                event_hooks=self._guard.hooks(),
             )
         except (ValueError, httpx.InvalidURL) as error:
             raise BackendUnreachable(
-                f"OLLAMA_HOST is not an address: {wire.shown(self._host)} ({error}).", ADDRESS_HINT
+                f"OLLAMA_HOST is not an address: {wire.shown(self._host)} ({error}).", self._hint(ADDRESS_HINT)
             ) from error
 
     @contextmanager
@@ -228,7 +285,25 @@ class OllamaBackend:
         try:
             yield
         except (ollama.ResponseError, OSError, httpx.HTTPError, httpx.InvalidURL, *wire.UNFIT) as error:
-            raise _map(error, wire.shown(self._host), model) from error
+            raise self._guard.masked(self._map(error, model)) from error
+
+    def _hint(self, template: str) -> str:
+        return template.format(setting=self._setting)
+
+    def _map(self, error: Exception, model: str) -> BackendError:
+        host = wire.shown(self._host)
+        if isinstance(error, ollama.ResponseError):
+            if error.status_code in (401, 403):
+                self._key.forget()
+                return AuthenticationFailed(f"Ollama refused access: {error.error}", self._key.hint or SIGN_IN_HINT)
+            return _map_response(error, model)
+        if isinstance(error, _UNREACHABLE):
+            return BackendUnreachable(f"Ollama does not answer at {host}.", self._hint(START_HINT))
+        if isinstance(error, httpx.TransportError | OSError):
+            return StreamBroken(
+                "The connection to Ollama broke before its answer ended.", "Run it again; Ollama's own log says why."
+            )
+        return WrongServer(f"What answers at {host} does not speak Ollama's protocol.", self._hint(ADDRESS_HINT))
 
     async def _version(self) -> str:
         with self._mapped():
@@ -248,29 +323,29 @@ class OllamaBackend:
         """The window of a loaded model; None when it cannot be told. Where none is asked for Ollama chooses it."""
         with suppress(BackendError):
             loaded = await self._loaded()
-            return next((loaded[name] for name in loaded if name in _spellings(model)), None)
+            return loaded.get(full(model))
         return None
 
     async def _describe(
         self, tag: ollama.ListResponse.Model, loaded: Mapping[str, int | None], version: str
-    ) -> ModelInfo | None:
+    ) -> ModelInfo:
         name = tag.model or ""
         with self._mapped(name):
             shown = await self._client.show(name)
-        abilities = shown.capabilities
-        if abilities is not None and "completion" not in abilities:
-            return None
         details, facts = tag.details, shown.modelinfo or {}
         logprobs = _gives_logprobs(version)
         return ModelInfo(
             name=name,
             size=int(tag.size) if tag.size is not None else None,
             context_window=facts.get(f"{facts.get('general.architecture')}.context_length"),
-            capabilities=_capabilities(abilities or (), logprobs),
+            trained_window=facts.get(f"{facts.get('general.architecture')}.context_length"),
+            capabilities=_capabilities(shown.capabilities, logprobs),
             digest=tag.digest or "",
             family=(details and details.family) or "",
             parameters=(details and details.parameter_size) or "",
             quantisation=(details and details.quantization_level) or "",
+            modified=tag.modified_at.isoformat(timespec="seconds") if tag.modified_at else "",
+            abilities=tuple(shown.capabilities or ()),
             loaded=name in loaded,
             why_no_logprobs="" if logprobs else f"Ollama {version} gives no log-probabilities; 0.12.11 and later do.",
             why_not_the_same="Ollama computes the last digits differently when its cache knows a part of the prompt.",
@@ -337,10 +412,10 @@ class _Answer:
 async def _tell_of_loading(
     chunks: AsyncIterator[ollama.ChatResponse], is_loaded: bool
 ) -> AsyncGenerator[LoadingPart | ollama.ChatResponse, None]:
-    """The chunks; before them a LoadingPart when the model was not loaded and nothing comes for a while."""
+    """The chunks; before them, about once a second, a LoadingPart when the model was not loaded."""
     first = asyncio.ensure_future(anext(chunks, None))
     try:
-        if not is_loaded and not (await asyncio.wait({first}, timeout=QUIET_SECONDS))[0]:
+        while not is_loaded and not (await asyncio.wait({first}, timeout=QUIET_SECONDS))[0]:
             yield LoadingPart(stage="load")
         chunk = await first
     finally:
@@ -380,12 +455,12 @@ def _payload(request: ChatRequest, keep_alive: str) -> dict[str, Any]:
         "stop": list(request.stop) or None,
     }
     optional = {
-        "format": request.json_schema,
+        "format": request.enforced_schema,
         "tools": [_tool(tool) for tool in request.tools] or None,
         "think": request.think,
         "logprobs": True if request.top_logprobs else None,
         "top_logprobs": request.top_logprobs or None,
-        "keep_alive": _duration(keep_alive),
+        "keep_alive": duration(keep_alive),
     }
     return {
         "model": request.model,
@@ -414,24 +489,16 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
     return {"type": "function", "function": tool.model_dump()}
 
 
-def _duration(keep_alive: str) -> float | str | None:
-    """Ollama takes "5m", or a bare number of seconds that must not be a string; negative keeps the model for ever."""
-    with suppress(ValueError):
-        return float(keep_alive)
-    return keep_alive or None
-
-
-def _spellings(name: str) -> set[str]:
-    return {name} if ":" in name.rsplit("/", 1)[-1] else {name, f"{name}:latest"}
-
-
 def _gives_logprobs(version: str) -> bool:
     numbers = re.findall(r"\d+", version)
     # 0.0.0 is how a server built from source calls itself.
     return tuple(map(int, numbers[:3])) >= LOGPROBS_SINCE or set(numbers[:3]) == {"0"}
 
 
-def _capabilities(abilities: Collection[str], logprobs: bool) -> frozenset[Capability]:
+def _capabilities(abilities: Collection[str] | None, logprobs: bool) -> frozenset[Capability]:
+    if abilities and "completion" not in abilities:
+        return frozenset()
+    abilities = abilities or ()
     found: set[Capability] = {"schema", "seed"}
     if "tools" in abilities:
         found.add("tools")
@@ -457,18 +524,6 @@ def _finish_reason(reason: str | None, calls: bool) -> FinishReason:
     return "tool_calls" if calls else "stop"
 
 
-def _map(error: Exception, host: str, model: str) -> BackendError:
-    if isinstance(error, ollama.ResponseError):
-        return _map_response(error, model)
-    if isinstance(error, _UNREACHABLE):
-        return BackendUnreachable(f"Ollama does not answer at {host}.", START_HINT)
-    if isinstance(error, httpx.TransportError | OSError):
-        return StreamBroken(
-            "The connection to Ollama broke before its answer ended.", "Run it again; Ollama's own log says why."
-        )
-    return WrongServer(f"What answers at {host} does not speak Ollama's protocol.", ADDRESS_HINT)
-
-
 def _map_response(error: ollama.ResponseError, model: str) -> BackendError:
     text, status, wait = str(error.error), error.status_code, getattr(error, "retry_after", None)
     if _OVERFLOW.search(text):
@@ -477,8 +532,6 @@ def _map_response(error: ollama.ResponseError, model: str) -> BackendError:
         return ModelUnusable(f"Ollama cannot load {model}: {text}", "Choose a smaller model or context window.")
     if status == 404 and model and "model" in text:
         return _missing(model)
-    if status in (401, 403):
-        return AuthenticationFailed(f"Ollama refused access: {text}", "Sign in with `ollama signin`.")
     if status == 429:
         return RateLimited(f"Ollama asks to wait: {text}", wire.come_back(wait), retry_after=wait)
     if 400 <= status < 500:

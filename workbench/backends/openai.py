@@ -1,14 +1,13 @@
 """OpenAI itself and every server that speaks its chat protocol, through langchain-openai."""
 
 import asyncio
-import ipaddress
 import json
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import openai
@@ -17,7 +16,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from workbench.backends import openai_wire, wire
+from workbench.backends import keys, openai_wire, wire
 from workbench.backends.base import (
     AnswerPart,
     BackendStatus,
@@ -33,6 +32,8 @@ from workbench.backends.base import (
     TextPart,
     TokenLogprob,
 )
+from workbench.backends.guard import Guard
+from workbench.backends.servers import Server, is_loopback
 from workbench.errors import (
     AuthenticationFailed,
     BackendError,
@@ -60,7 +61,8 @@ SET_UP_HINT = (
     "Set OPENAI_API_KEY in .env for OpenAI itself, or OPENAI_BASE_URL for another server,"
     " for example http://localhost:1234/v1."
 )
-ADDRESS_HINT = "Check OPENAI_BASE_URL in .env: it usually ends in /v1."
+ADDRESS_HINT = "Check {setting}: it usually ends in /v1."
+KEY_HINT = "Check OPENAI_API_KEY in .env."
 # A server without keys still wants the header: the SDK refuses to send none.
 _NO_KEY = "no-key-needed"
 _OVERFLOW = re.compile(r"context (length|window|size)|prompt is too long", re.IGNORECASE)
@@ -78,6 +80,11 @@ _OPENAI_REASONING = re.compile(r"^(o\d|gpt-[5-9])")
 def create(settings: Settings) -> "OpenAIBackend":
     """The backend for `settings.openai_base_url`, or for OpenAI itself when only a key is set."""
     return OpenAIBackend(settings.openai_base_url, settings.openai_api_key, settings.openai_model)
+
+
+def create_for(server: Server, key: keys.Key, _settings: Settings) -> "OpenAIBackend":
+    """The backend for a server that a person has named."""
+    return OpenAIBackend(server.address, SecretStr(""), server.model, key=key, server=server)
 
 
 class _StillLoading(ServerFault):
@@ -114,17 +121,36 @@ class _Chat(ChatOpenAI):
 class OpenAIBackend:
     """Models behind an OpenAI-compatible address."""
 
-    name: ClassVar[str] = "openai"
-    title: ClassVar[str] = "OpenAI-compatible"
-
-    def __init__(self, base_url: str, api_key: SecretStr, model: str = "") -> None:
-        """Connect to nothing yet."""
+    def __init__(
+        self,
+        base_url: str,
+        api_key: SecretStr,
+        model: str = "",
+        *,
+        key: keys.Key | None = None,
+        server: Server | None = None,
+    ) -> None:
+        """Connect to nothing yet. A named `server` has its own `key`, which may have to be read first."""
         self._configured = bool(base_url or api_key.get_secret_value())
         self._url = base_url.strip() or OPENAI_ITSELF
-        self._key = SecretStr(api_key.get_secret_value().strip())
+        self._key = key or keys.given(api_key, "OPENAI_API_KEY", KEY_HINT)
+        self._server = server
+        self._setting = server.setting if server else "OPENAI_BASE_URL in .env"
+        self._address_hint = ADDRESS_HINT.format(setting=self._setting)
+        self._guard = Guard(self._url, self._key, self._setting)
         self._model = model
         self._is_llama_cpp = False
         self._without_logprobs: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """What requests call it."""
+        return self._server.id if self._server else "openai"
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return f"{self._server.name} (OpenAI-compatible)" if self._server else "OpenAI-compatible"
 
     @property
     def slots(self) -> int | None:
@@ -133,7 +159,7 @@ class OpenAIBackend:
 
     @property
     def default_model(self) -> str:
-        """OPENAI_MODEL."""
+        """OPENAI_MODEL, or the named server's own."""
         return self._model
 
     async def status(self) -> BackendStatus:
@@ -145,11 +171,12 @@ class OpenAIBackend:
                 models = await self.models()
         except TimeoutError:
             detail = f"{self._where} did not answer within {STATUS_SECONDS:.0f} seconds."
-            return BackendStatus(ready=False, detail=detail, hint=ADDRESS_HINT)
+            return BackendStatus(ready=False, detail=detail, hint=self._address_hint)
         except BackendError as error:
             return BackendStatus(ready=False, detail=error.message, hint=error.hint)
         if not models:
-            return BackendStatus(ready=False, detail=f"{self._where} has no model.", hint="Load a model there.")
+            detail, hint = f"{self._where} has no model.", "Load a model there."
+            return BackendStatus(ready=False, detail=detail, hint=hint, empty=True)
         return BackendStatus(ready=True, detail=f"{self._where}, {len(models)} model{'s' if len(models) > 1 else ''}")
 
     async def models(self) -> list[ModelInfo]:
@@ -199,8 +226,12 @@ class OpenAIBackend:
         root = self._url.rstrip("/").removesuffix("/v1")
         return await self._sdk.post(root + path, cast_to=object, body=body)
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
-        """Stream one answer; while a server says that it loads its model, ask again until it has."""
+    def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
+        """Stream one answer."""
+        return self._guard.clean(self._chat(request))
+
+    async def _chat(self, request: ChatRequest) -> AsyncGenerator[Part, None]:
+        """The answer; while a server says that it loads its model, ask again until it has."""
         self._check_configured()
         began, load_seconds, heard = time.monotonic(), None, False
         while True:
@@ -248,30 +279,31 @@ class OpenAIBackend:
     @cached_property
     def _sdk(self) -> openai.AsyncOpenAI:
         _check_address(self._url)
-        if not self._key.get_secret_value().isascii():
-            raise AuthenticationFailed("OPENAI_API_KEY holds characters that no key has.")
-        return openai.AsyncOpenAI(
+        sdk = openai.AsyncOpenAI(
             base_url=self._url,
-            api_key=self._key.get_secret_value() or _NO_KEY,
+            api_key=_NO_KEY,  # the guard puts the real one in its place
             # Retries have one policy, elsewhere. A slow machine reads a long prompt for minutes: no read timeout.
             max_retries=0,
             timeout=openai.Timeout(None, connect=wire.CONNECT_SECONDS),
             # A proxy named in the environment never knows the way to this machine's own loopback.
             http_client=openai.DefaultAsyncHttpxClient(
-                trust_env=not _is_loopback(self._url),
+                trust_env=not is_loopback(self._url),
                 headers=wire.PLAIN,
-                event_hooks=wire.limits(),
+                event_hooks=self._guard.hooks(),
                 # llama.cpp closes a connection that is idle for 5 s: one that old is not tried again.
                 limits=type(openai.DEFAULT_CONNECTION_LIMITS)(keepalive_expiry=IDLE_SECONDS),
             ),
             default_headers=wire.PLAIN,
         )
+        if self._server:  # what the environment says of an account at OpenAI is not for a server of another name
+            sdk.organization, sdk.project, sdk._custom_headers = None, None, wire.PLAIN
+        return sdk
 
     def _chat_model(self, name: str) -> _Chat:
         return _Chat(
             model=name,
             base_url=self._url,
-            api_key=SecretStr(self._key.get_secret_value() or _NO_KEY),
+            api_key=SecretStr(_NO_KEY),
             async_client=self._sdk.chat.completions,
             root_async_client=self._sdk,
             max_retries=0,
@@ -319,8 +351,8 @@ class OpenAIBackend:
         if request.max_tokens is not None:
             itself = self._url == OPENAI_ITSELF
             extra["max_completion_tokens" if itself else "max_tokens"] = request.max_tokens
-        if request.json_schema is not None:
-            schema = {"name": "answer", "schema": request.json_schema}
+        if request.enforced_schema is not None:
+            schema = {"name": "answer", "schema": request.enforced_schema}
             extra["response_format"] = {"type": "json_schema", "json_schema": schema}
         return extra
 
@@ -332,7 +364,7 @@ class OpenAIBackend:
             raise self._map(error, model) from error
         except wire.UNFIT as error:
             raise WrongServer(
-                f"What answers at {wire.shown(self._url)} does not speak OpenAI's protocol.", ADDRESS_HINT
+                f"What answers at {wire.shown(self._url)} does not speak OpenAI's protocol.", self._address_hint
             ) from error
 
     def _map(self, error: openai.APIError, model: str) -> BackendError:
@@ -340,15 +372,17 @@ class OpenAIBackend:
             return self._map_status(error, error.status_code, wire.retry_after(error.response.headers), model)
         if isinstance(error, openai.APIConnectionError):
             if _never_connected(error):
-                return BackendUnreachable(f"{self._where} does not answer.", f"Start it. {ADDRESS_HINT}")
+                return BackendUnreachable(f"{self._where} does not answer.", f"Start it. {self._address_hint}")
             return StreamBroken("The connection broke before the answer ended.", "Run it again.")
         return self._map_status(error, _status_in(error), None, model)
 
     def _map_status(self, error: openai.APIError, status: int, wait: float | None, model: str) -> BackendError:
         said = self._said(error)
         if status in (401, 403):
+            had_key = bool(self._key.known)
+            self._key.forget()
             return AuthenticationFailed(
-                f"{self._where} refused the key." if self._has_key else f"{self._where} wants a key."
+                f"{self._where} refused the key." if had_key else f"{self._where} wants a key.", self._key.hint
             )
         if status == 402 or "insufficient_quota" in (error.code, error.type):
             return QuotaExceeded(f"{self._where} says that the account is out of credit.", "Add credit to the account.")
@@ -364,14 +398,10 @@ class OpenAIBackend:
             return kind(f"{self._where} failed: {said}", "Run it again.", retry_after=wait)
         return self._refused(error, said)
 
-    @property
-    def _has_key(self) -> bool:
-        return bool(self._key.get_secret_value())
-
     def _not_found(self, error: openai.APIError, model: str) -> BackendError:
         if model and (error.code == "model_not_found" or "model" in error.message.lower()):
             return self._missing(model)
-        return RequestRefused(f"{self._where} has no chat service there.", ADDRESS_HINT)
+        return RequestRefused(f"{self._where} has no chat service there.", self._address_hint)
 
     def _missing(self, model: str) -> ModelMissing:
         return ModelMissing(f"{self._where} does not have the model {model}.", "Choose another one under Models.")
@@ -385,9 +415,7 @@ class OpenAIBackend:
     def _said(self, error: openai.APIError) -> str:
         """The server's own words, short, and without the key."""
         said = error.body.get("message") if isinstance(error.body, Mapping) else error.body
-        text = str(said or error.message)
-        if key := self._key.get_secret_value():
-            text = text.replace(key, "[key]")
+        text = self._guard.mask(str(said or error.message))
         return text if len(text) <= 300 else f"{text[:300]}…"
 
 
@@ -574,10 +602,3 @@ def _check_address(url: str) -> None:
         if address.scheme in ("http", "https") and address.hostname:
             return
     raise BackendUnreachable(f"OPENAI_BASE_URL is not an address: {wire.shown(url)}.", SET_UP_HINT)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"

@@ -44,8 +44,8 @@ def body(request: ChatRequest) -> dict[str, Any]:
     wire |= {name: value for name, value in given.items() if value is not None}
     if request.temperature is not None and request.temperature < REPEAT_PENALTY_BELOW:
         wire["repeat_penalty"] = REPEAT_PENALTY
-    if request.json_schema is not None:
-        schema = {"name": "answer", "strict": True, "schema": request.json_schema}
+    if request.enforced_schema is not None:
+        schema = {"name": "answer", "strict": True, "schema": request.enforced_schema}
         wire["response_format"] = {"type": "json_schema", "json_schema": schema}
     if request.top_logprobs:
         wire |= {"logprobs": True, "top_logprobs": request.top_logprobs}

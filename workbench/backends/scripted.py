@@ -103,18 +103,21 @@ Source = Callable[[ChatRequest], ScriptedAnswer]
 
 
 class When(_Strict):
-    """Regular expressions found in a request's schema properties, in its tools' names and in its system prompt."""
+    """Regular expressions found in a request's schema properties, tools' names, system prompt and last message."""
 
     properties: str = ""
     tools: str = ""
     system: str = ""
+    last: str = ""
 
     def matches(self, request: ChatRequest) -> bool:
         """Whether all of them are found."""
         names = " ".join((request.json_schema or {}).get("properties", {}))
         tools = " ".join(tool.name for tool in request.tools)
         system = "\n".join(message.content for message in request.messages if message.role == "system")
-        found = zip((self.properties, self.tools, self.system), (names, tools, system), strict=True)
+        last = request.messages[-1].content if request.messages else ""
+        wanted = (self.properties, self.tools, self.system, self.last)
+        found = zip(wanted, (names, tools, system, last), strict=True)
         return all(re.search(pattern, text, re.IGNORECASE) for pattern, text in found)
 
 

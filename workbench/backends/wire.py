@@ -22,8 +22,8 @@ Hook = Callable[[Any], Awaitable[None]]
 
 
 def shown(address: str) -> str:
-    """An address as it may be said, logged and exported: without the name and the password in it."""
-    return re.sub(r"^(\w+://)?[^/@\s]*@", r"\1", address)
+    """An address as it may be said, logged and exported: without name, password and query, where a key may be."""
+    return re.split(r"[?#]", re.sub(r"^(\w+://)?[^/@\s]*@", r"\1", address))[0]
 
 
 def limits() -> dict[str, list[Hook]]:
@@ -39,24 +39,28 @@ async def _hold_to_limits(response: Any) -> None:
         )
     # An event has any number of lines, and a client keeps them all until the blank one that ends it.
     is_events = response.headers.get("content-type", "").startswith("text/event-stream")
-    response.stream = _bounded(type(response.stream), _EVENT_ENDS if is_events else (b"\n",))(response.stream)
+    ends = _EVENT_ENDS if is_events else (b"\n",)
+    pass_through(response, lambda stream: _counted(stream, ends))
 
 
-def _bounded(kind: type, ends: Sequence[bytes]) -> Any:
-    """A byte stream with limits for the HTTP library of `kind`: OpenAI's client brings one of its own."""
-    base: Any = next(parent for parent in kind.__mro__ if parent.__name__ == "AsyncByteStream")
+def pass_through(response: Any, change: Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]) -> None:
+    """Let what changes chunks of bytes stand between a response and its reader.
 
-    class Bounded(base):  # type: ignore[misc]
+    It becomes a byte stream of the response's own HTTP library: OpenAI's client brings another one.
+    """
+    base: Any = next(parent for parent in type(response.stream).__mro__ if parent.__name__ == "AsyncByteStream")
+
+    class Changed(base):  # type: ignore[misc]
         def __init__(self, stream: Any) -> None:
             self._stream = stream
 
         def __aiter__(self) -> AsyncIterator[bytes]:
-            return _counted(self._stream, ends)
+            return change(self._stream)
 
         async def aclose(self) -> None:
             await self._stream.aclose()
 
-    return Bounded
+    response.stream = Changed(response.stream)
 
 
 async def _counted(stream: AsyncIterator[bytes], ends: Sequence[bytes]) -> AsyncIterator[bytes]:

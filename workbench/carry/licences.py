@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from workbench.backends.fetch import MODELS
+from workbench.backends.servers import kind_of
 
 CHECK = "This goes by the model's name alone: read the licence that came with its file."
 HOSTED = re.compile(r"(?:^|/)(?:gpt-(?!oss|j|neo|2)|chatgpt|o[134](?:-|$)|claude|gemini|grok|sonar|nova-)")
@@ -75,6 +76,6 @@ def licence(backend: str, model: str, digest: str = "", said: str = "") -> Licen
     for pattern, known, note in FAMILIES:
         if re.search(pattern, name):
             return Licence(known, f"{note} {CHECK}")
-    if backend == "openai":
+    if kind_of(backend) == "openai":
         return Licence("", "Its licence is not known here, nor what its service's terms say on training: read both.")
     return Licence("", "Its licence is not known here: read the one that came with its file.")

@@ -6,7 +6,22 @@ import sys
 from collections.abc import Sequence
 
 from workbench import __version__
-from workbench.cli import asking, carry, datasets, experiment, models, prompts, runs
+from workbench.cli import (
+    asking,
+    carry,
+    cost,
+    datasets,
+    embedded,
+    experiment,
+    models,
+    ollama,
+    presets,
+    probe,
+    prompts,
+    runs,
+    servers,
+    structured,
+)
 from workbench.cli.output import EPILOGUE, FAILED, INTERRUPTED, PIPE_CLOSED, USAGE
 from workbench.errors import InvalidRequest, WorkbenchError
 from workbench.settings import load
@@ -47,7 +62,14 @@ def parser() -> argparse.ArgumentParser:
     carry.add_bundle(over_runs)
     carry.add(commands)
     of_models = commands.add_parser("models", help="list and fetch models")
-    models.add(of_models.add_subparsers(required=True, metavar="COMMAND"))
+    over_models = of_models.add_subparsers(required=True, metavar="COMMAND")
+    models.add(over_models)
+    servers.add(over_models)
+    embedded.add(over_models)
+    ollama.add(over_models)
+    structured.add(over_models)
+    cost.add(over_models)
+    probe.add(over_models)
     of_experiments = commands.add_parser("experiment", help="run an experiment, show, compare and export its results")
     over_experiments = of_experiments.add_subparsers(required=True, metavar="COMMAND")
     experiment.add(over_experiments)
@@ -56,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     datasets.add(of_sets.add_subparsers(required=True, metavar="COMMAND"))
     of_prompts = commands.add_parser("prompts", help="list, show, save, name, export and import versions of prompts")
     prompts.add(of_prompts.add_subparsers(required=True, metavar="COMMAND"))
+    of_presets = commands.add_parser("presets", help="list, show, save and delete presets, and make links to them")
+    presets.add(of_presets.add_subparsers(required=True, metavar="COMMAND"))
     machines = commands.add_parser("machines", help="list the machines and their options")
     machines.set_defaults(do=models.list_machines)
     check = commands.add_parser("doctor", help="check what a run needs")

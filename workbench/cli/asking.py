@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agents import catalogue
 from workbench import differences
+from workbench.cli import presets
 from workbench.cli.flags import (
     changed_request,
     limit_flags,
@@ -39,8 +40,10 @@ JSON_HELP = "write the run's events, one a line"
 def add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """`run`."""
     run = commands.add_parser("run", help="ask a question", epilog=EPILOGUE)
-    run.add_argument("machine", help="one of: " + ", ".join(catalogue.MACHINES))
+    machines = ", ".join(catalogue.MACHINES)
+    run.add_argument("machine", nargs="?", default="", help=f"one of: {machines}; with --preset it may be left out")
     run.add_argument("question", help="the question; - reads it from standard input")
+    run.add_argument("--preset", default="", metavar="NAME", help="a saved preset; other flags override it")
     run_flags(run)
     run.add_argument("--json", action="store_true", help=JSON_HELP)
     run.set_defaults(do=run_machine)
@@ -76,8 +79,12 @@ def add_going_on(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_machine(arguments: argparse.Namespace, settings: Settings) -> int:
     """Start a run and follow it to its end."""
-    request = read_request(arguments, settings)
+    if not arguments.machine and not arguments.preset:
+        hint = "Write run MACHINE QUESTION, or run --preset NAME QUESTION."
+        raise InvalidRequest("A machine and a question are required.", hint)
+    request = None if arguments.preset else read_request(arguments, settings)
     with open_engine(settings) as engine:
+        request = request or presets.request_of(arguments, engine.store.database)
         return _watch(engine, engine.submit(with_prompts(arguments, request, engine.prompts)), arguments.json)
 
 

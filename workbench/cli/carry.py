@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from workbench.backends import registry
+from workbench import servers
 from workbench.backends.base import TellsLicence
 from workbench.carry import arriving, leaving, published, training
 from workbench.carry.records import Contents, Imported, RunSummary
@@ -261,8 +261,8 @@ def _report(data: Data, what: str) -> Iterator[str]:
 async def _licence(backend: str, model: str, settings: Settings) -> str:
     """The licence that the backend itself tells, where it is one that does."""
     try:
-        made = registry.create(backend, settings)
-    except (KeyError, WorkbenchError):
+        made = servers.made(backend, settings, servers.named(settings))
+    except WorkbenchError:
         return ""
     try:
         return await made.licence(model) if isinstance(made, TellsLicence) else ""

@@ -23,7 +23,7 @@ NUMBERS = ("seed", "temperature", "top_p", "max_tokens", "context_window")
 
 def run_flags(run: argparse.ArgumentParser) -> None:
     """What may be chosen for a run besides its machine and question."""
-    run.add_argument("--backend", help="one of: " + ", ".join(registry.BACKENDS))
+    run.add_argument("--backend", help=f"one of: {', '.join(registry.BACKENDS)}; or a named server: ollama@lab")
     run.add_argument("--model", default="", help="a model of the backend; its default otherwise")
     run.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the machine")
     run.add_argument("--seed", type=int)

@@ -8,10 +8,12 @@ from typing import Any
 
 from agents import catalogue
 from agents.contract import Machine
-from workbench import doctor
+from workbench import doctor, servers
 from workbench.backends import fetch, registry
 from workbench.backends.base import Backend, BackendStatus, ModelInfo
-from workbench.cli.output import FAILED
+from workbench.backends.manage import ManagesModels
+from workbench.backends.servers import Server
+from workbench.cli.output import FAILED, local, size
 from workbench.errors import WorkbenchError
 from workbench.settings import Settings
 from workbench.terminal import Progress, harmless, say_problems
@@ -20,7 +22,7 @@ from workbench.terminal import Progress, harmless, say_problems
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """`models list` and `models fetch`."""
     listing = commands.add_parser("list", help="the backends and their models")
-    listing.add_argument("--backend", default="", choices=registry.BACKENDS)
+    listing.add_argument("--backend", default="", help="one backend, or a server that you have named (ollama@lab)")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     listing.set_defaults(do=list_models)
     fetch = commands.add_parser("fetch", help="download a model for the embedded engine")
@@ -30,19 +32,22 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def list_models(arguments: argparse.Namespace, settings: Settings) -> int:
     """Each backend, whether it can be used, and its models."""
-    names = [arguments.backend] if arguments.backend else list(registry.BACKENDS)
-    found = asyncio.run(_ask_all(names, settings))
+    named = servers.named(settings)
+    names = [arguments.backend] if arguments.backend else [*registry.BACKENDS, *named]
+    found = asyncio.run(_ask_all(names, settings, named))
     for name, (status, models) in zip(names, found, strict=True):
         if arguments.json:
-            line = {"backend": name, **status.model_dump(), "models": [_plain(model) for model in models]}
-            print(json.dumps(line))
+            line = {"backend": name, **status.model_dump(), "models": [_plain(one) for one in models if one.can_chat]}
+            print(json.dumps(line | {"others": [_plain(one) for one in models if not one.can_chat]}))
         else:
             _print_backend(name, status, models)
     return FAILED if arguments.backend and not found[0][0].ready else 0
 
 
-async def _ask_all(names: list[str], settings: Settings) -> list[tuple[BackendStatus, list[ModelInfo]]]:
-    backends = [doctor.made(name, settings) for name in names]  # importing takes its time: before any clock runs
+async def _ask_all(
+    names: list[str], settings: Settings, named: dict[str, Server]
+) -> list[tuple[BackendStatus, list[ModelInfo]]]:
+    backends = [doctor.made(name, settings, named) for name in names]  # importing takes its time: before any clock runs
     return await asyncio.gather(*map(_ask, backends))
 
 
@@ -52,7 +57,9 @@ async def _ask(backend: Backend | BackendStatus) -> tuple[BackendStatus, list[Mo
         return backend, []
     try:
         status = await backend.status()
-        return status, await backend.models() if status.ready else []
+        if not status.ready:
+            return status, []
+        return status, await (backend.installed() if isinstance(backend, ManagesModels) else backend.models())
     except WorkbenchError as error:
         return BackendStatus(ready=False, detail=error.message, hint=error.hint), []
     finally:
@@ -67,19 +74,27 @@ def _print_backend(name: str, status: BackendStatus, models: list[ModelInfo]) ->
     print(harmless(f"{name}: {status.detail}"))
     if status.hint and not status.ready:
         print(harmless(f"  {status.hint}"))
-    rows = [
-        [
-            f"  {model.name}",
-            f"{model.size / 1e9:.1f} GB" if model.size else "",
-            f"{model.context_window:,} tokens" if model.context_window else "",
-            "" if model.installed else "not fetched",
-            ", ".join(sorted(model.capabilities)),
-        ]
-        for model in models
-    ]
-    width = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    rows = [_row(model) for model in models if model.can_chat]
+    if others := [_row(model) for model in models if not model.can_chat]:
+        rows += [["  not for answers:", *[""] * (len(others[0]) - 1)], *others]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(len(rows[0]) if rows else 0)]
+    shown = [column for column, width in enumerate(widths) if width]
     for row in rows:
-        print(harmless("  ".join([*(f"{row[i]:<{width[i]}}" for i in range(4)), row[4]]).rstrip()))
+        print(harmless("  ".join(f"{row[column]:<{widths[column]}}" for column in shown).rstrip()))
+
+
+def _row(model: ModelInfo) -> list[str]:
+    able = {*model.capabilities, *model.abilities} - {"completion"}
+    return [
+        f"  {model.name}",
+        model.family,
+        " ".join(filter(None, (model.parameters, model.quantisation))),
+        size(model.size) if model.size else "",
+        f"{model.context_window:,} tokens" if model.context_window else "",
+        local(model.modified) if model.modified else "",
+        "" if model.installed else "not fetched",
+        ", ".join(sorted(able)),
+    ]
 
 
 def fetch_model(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -35,6 +35,13 @@ def table(titles: list[str], rows: list[list[str]]) -> None:
         print("  ".join([f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)] + [last]).rstrip())
 
 
+def size(count: int) -> str:
+    """Bytes as a person reads them: 12 kB, 491 MB, 1.1 GB."""
+    if count < 1e6:
+        return f"{count / 1e3:.0f} kB"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
 def local(moment: str) -> str:
     """A moment (ISO 8601) on this machine's clock."""
     return moments.local(moment)

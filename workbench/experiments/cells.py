@@ -64,8 +64,8 @@ class LaneBase:
 
     def key(self, question: str, seed: int) -> str:
         """SHA-256 over all that decides the answer, as canonical JSON."""
-        whole = {"request": self.asking(question, seed), "roles": self.roles, "model_digest": self.model_digest}
-        return _hash(whole)
+        asked = {name: value for name, value in self.asking(question, seed).items() if name != "suited"}
+        return _hash({"request": asked, "roles": self.roles, "model_digest": self.model_digest})
 
 
 class Earlier:

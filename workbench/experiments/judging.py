@@ -111,7 +111,7 @@ def ask_through(
 
 def added(costs: Sequence[Totals]) -> Totals:
     """Several costs together."""
-    return Totals(**{name: sum(getattr(one, name) for one in costs) for name in Totals.model_fields})
+    return sum(costs, Totals())
 
 
 def _costs(part: AnswerPart) -> Totals:
@@ -122,6 +122,9 @@ def _costs(part: AnswerPart) -> Totals:
         completion_tokens=part.completion_tokens or 0,
         cached_tokens=part.cached_tokens or 0,
         seconds=round(seconds, 4),
+        load_seconds=part.load_seconds,
+        prefill_seconds=part.prefill_seconds,
+        decode_seconds=part.decode_seconds,
     )
 
 

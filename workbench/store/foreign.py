@@ -24,7 +24,7 @@ from workbench.events import (
 )
 from workbench.request import RunRequest
 from workbench.store.database import Database
-from workbench.store.runs import KEPT, Verdict, end_values, plain, searchable
+from workbench.store.runs import KEPT, TOLD, Verdict, end_values, plain, searchable
 from workbench.store.tables import events as events_table
 from workbench.store.tables import runs as runs_table
 
@@ -104,7 +104,8 @@ class Arrival:
         """Its whole row. Raises BundleError for numbers that are none."""
         status = "interrupted" if self.row["status"] in ("running", "paused") else self.row["status"]
         whole = {name: value for name, value in self.row.items() if isinstance(value, int)}
-        if any(not 0 <= value <= LARGEST for value in whole.values()) or not math.isfinite(self.row["seconds"]):
+        told = [self.row["seconds"], *(self.row[name] for name in TOLD if self.row[name] is not None)]
+        if any(not 0 <= value <= LARGEST for value in whole.values()) or not all(map(math.isfinite, told)):
             raise BundleError(f"The totals of run {self.foreign_id} in the bundle are no numbers.")
         made = {"id": self.id, "foreign_id": self.foreign_id, "verdict": self.verdict, "parent": self.parent}
         texts = json.loads(zlib.decompress(self._long)) if self._long else {}
@@ -114,20 +115,24 @@ class Arrival:
         request = RunRequest.model_validate(event.request)
         self._inherited = event.inherited
         numbers = ("calls", "tool_calls", "prompt_tokens", "completion_tokens", "cached_tokens")
-        self.row = dict.fromkeys(numbers, 0) | {
-            "created_at": event.created_at,
-            "status": "running",
-            "machine": plain(request.machine)[:64],
-            "machine_title": plain(event.machine_title)[:200],
-            "backend": plain(request.backend)[:64],
-            "model": plain(request.model),
-            "question": plain(request.question)[:KEPT],
-            "answer": "",
-            "searched": searchable(request.question, ""),
-            "seconds": event.at,
-            "error_code": "",
-            "relation": event.relation,
-        }
+        self.row = (
+            dict.fromkeys(numbers, 0)
+            | dict.fromkeys(TOLD)
+            | {
+                "created_at": event.created_at,
+                "status": "running",
+                "machine": plain(request.machine)[:64],
+                "machine_title": plain(event.machine_title)[:200],
+                "backend": plain(request.backend)[:64],
+                "model": plain(request.model),
+                "question": plain(request.question)[:KEPT],
+                "answer": "",
+                "searched": searchable(request.question, ""),
+                "seconds": event.at,
+                "error_code": "",
+                "relation": event.relation,
+            }
+        )
 
     def _count(self, event: AnyEvent) -> None:
         match event:
@@ -138,6 +143,9 @@ class Arrival:
             case ModelAnswered():
                 for name in ("prompt_tokens", "completion_tokens", "cached_tokens"):
                     self.row[name] += getattr(event, name) or 0
+                for name in TOLD:
+                    if (more := getattr(event, name)) is not None:
+                        self.row[name] = (self.row[name] or 0.0) + more
             case Paused():
                 self.row["status"] = "paused"
             case Resumed():

@@ -132,10 +132,11 @@ CREATE TABLE prices (
     backend VARCHAR(120) NOT NULL, model VARCHAR(300) NOT NULL, currency VARCHAR(8) NOT NULL, prompt FLOAT NOT NULL,
     cached FLOAT, completion FLOAT NOT NULL, updated_at VARCHAR(40) NOT NULL, PRIMARY KEY (backend, model));
 CREATE TABLE schema_answers (
-    run_id VARCHAR(64) NOT NULL REFERENCES runs (id) ON DELETE CASCADE, call_id VARCHAR(32) NOT NULL,
+    run_id VARCHAR(64) NOT NULL REFERENCES runs (id) ON DELETE CASCADE, call_id VARCHAR(64) NOT NULL,
     seq INTEGER NOT NULL, backend VARCHAR(120) NOT NULL, model TEXT NOT NULL, machine VARCHAR(64) NOT NULL,
     role VARCHAR(64) NOT NULL, schema VARCHAR(120) NOT NULL, schema_digest VARCHAR(64) NOT NULL,
-    attempt INTEGER NOT NULL, valid INTEGER NOT NULL, wrong TEXT NOT NULL, created_at VARCHAR(40) NOT NULL,
+    constrained INTEGER NOT NULL, attempt INTEGER NOT NULL, valid INTEGER NOT NULL, given_up INTEGER NOT NULL,
+    kind VARCHAR(16) NOT NULL, wrong TEXT NOT NULL, created_at VARCHAR(40) NOT NULL,
     PRIMARY KEY (run_id, call_id));
 CREATE INDEX schema_answers_by_model ON schema_answers (backend, model, schema);
 CREATE TABLE folds (

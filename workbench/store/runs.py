@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Integer, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Float, Integer, Row, Select, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from workbench.errors import InvalidRequest, RunNotFound, StoreError
@@ -22,6 +22,7 @@ from workbench.events import (
     RunFinished,
     RunStarted,
     ToolCalled,
+    Totals,
     from_log,
     to_json,
 )
@@ -52,7 +53,8 @@ class RunRow:
 
     `parent` is the id of the run that it comes from, which may have been deleted since, and `relation` says how.
     `belongs` names what it was made for (experiment:ID, comparison:ID, import:DIGEST), `foreign_id` is an imported
-    run's id where it was made, `verdict` is what the person thinks of it.
+    run's id where it was made, `verdict` is what the person thinks of it. The seconds of loading, prefill and decode
+    and the joules are None where nobody told, as of runs that older versions made.
     """
 
     id: str
@@ -76,16 +78,24 @@ class RunRow:
     belongs: str = ""
     foreign_id: str = ""
     verdict: Verdict = ""
+    load_seconds: float | None = None
+    prefill_seconds: float | None = None
+    decode_seconds: float | None = None
+    joules: float | None = None
 
 
 _SHOWN = [runs_table.c[field.name] for field in fields(RunRow)]
 
 # What every batch of events does, made once: SQLAlchemy takes longer to put it together than SQLite to do it.
 _ADDED = ("calls", "tool_calls", "prompt_tokens", "completion_tokens", "cached_tokens")
+TOLD = ("load_seconds", "prefill_seconds", "decode_seconds", "joules")  # of which a backend may tell nothing
 _ITS = runs_table.c.id == bindparam("of")
 _BEFORE = select(runs_table.c.question, runs_table.c.status, runs_table.c.owner).where(_ITS).with_for_update()
 _RUN, _EVENTS = insert(runs_table), insert(events_table)
 _GROWN: dict[str, Any] = {name: runs_table.c[name] + bindparam(f"more_{name}", type_=Integer) for name in _ADDED}
+for _name in TOLD:
+    _more, _so_far = bindparam(f"more_{_name}", type_=Float), runs_table.c[_name]
+    _GROWN[_name] = case((_more.is_(None), _so_far), else_=func.coalesce(_so_far, 0.0) + _more)
 _STAMP: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("touched", "seconds")}
 _GROWS = update(runs_table).where(_ITS).values({**_GROWN, **_STAMP})
 
@@ -350,16 +360,14 @@ def _own(batch: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
     return [event for event in batch if event.seq > inherited] if inherited else batch
 
 
-def _progress(batch: Sequence[AnyEvent]) -> dict[str, int]:
+def _progress(batch: Sequence[AnyEvent]) -> dict[str, float | None]:
     """What a batch adds to the run's totals."""
     answers = [event for event in batch if isinstance(event, ModelAnswered)]
     asked = [event for event in batch if isinstance(event, ModelCalled | ToolCalled) and not event.by_person]
-    return {
+    cost = sum((answer.cost for answer in answers), Totals())
+    return {f"more_{name}": getattr(cost, name) for name in (*_ADDED, *TOLD)} | {
         "more_calls": sum(isinstance(event, ModelCalled) for event in asked),
         "more_tool_calls": sum(isinstance(event, ToolCalled) for event in asked),
-        "more_prompt_tokens": sum(answer.prompt_tokens or 0 for answer in answers),
-        "more_completion_tokens": sum(answer.completion_tokens or 0 for answer in answers),
-        "more_cached_tokens": sum(answer.cached_tokens or 0 for answer in answers),
     }
 
 

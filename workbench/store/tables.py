@@ -219,7 +219,7 @@ schema_answers = Table(
     "schema_answers",
     metadata,
     Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("call_id", String(32), primary_key=True),
+    Column("call_id", String(64), primary_key=True),
     Column("seq", Integer, nullable=False),  # of the event that ended the call
     Column("backend", String(120), nullable=False),
     Column("model", Text, nullable=False),
@@ -227,8 +227,11 @@ schema_answers = Table(
     Column("role", String(64), nullable=False),
     Column("schema", String(120), nullable=False),  # its title
     Column("schema_digest", String(64), nullable=False),
+    Column("constrained", Integer, nullable=False),  # 0: the model was only told of the schema
     Column("attempt", Integer, nullable=False),  # 1, 2, ... of the same question
     Column("valid", Integer, nullable=False),
+    Column("given_up", Integer, nullable=False),  # 1: it was not valid, and the model was not asked again
+    Column("kind", String(16), nullable=False),  # what is wrong with it
     Column("wrong", Text, nullable=False),
     Column("created_at", String(40), nullable=False),
     Index("schema_answers_by_model", "backend", "model", "schema"),

@@ -19,7 +19,7 @@ from workbench.events import (
     entry_node,
 )
 from workbench.retry import attempts
-from workbench.ui import origins, pauses
+from workbench.ui import context, origins, pauses
 from workbench.ui.diff import diff_html
 from workbench.ui.fields import code_html, fields_html, folded, is_score, label, message_html, partial, score_html
 from workbench.ui.markdown import escape, plain, reading_text, render, with_caret
@@ -42,7 +42,7 @@ FEEDBACK = {
     "none": "checked by nobody",
 }
 BY_PERSON = "by you"
-COUNTED = ("candidate", "round", "sample", "sampled", "vote", "votes")  # what a card tells statistics, see Bench.card
+COUNTED = ("candidate", "round", "sample", "sampled", "scores", "vote", "votes")  # for statistics, see Bench.card
 CUT = {
     "length": "Cut at the token limit. Raise it under Model settings.",
     "content_filter": "Cut by the backend's content filter.",
@@ -200,6 +200,9 @@ def _title(call: CallView) -> str:
     """The machine's title for the step, or the model's own as far as it has come."""
     if call.card is not None:
         return call.card.title
+    if call.summarised is not None:
+        number = len(call.summarised.left_out)
+        return f"Summary of {number} earlier turn{'s' if number != 1 else ''}"
     data = _structure(call)
     return str(data.get("title") or "") if data else ""
 
@@ -256,9 +259,11 @@ def _call_body(view: RunView, index: int, call: CallView, fold: bool, show: Show
         parts += [_retry(view, call, next_try(view, index, now)), _raw(call)]
     elif call.card is not None:
         parts.append(_card_body(call.card, fold, show))
+    elif call.summarised is not None:
+        parts.append(context.summary_html(call.summarised))
     else:
         parts.append(_written(call, fold))
-    parts += [_tool_calls(call), _cut(call), _failure(view, call)]
+    parts += [_tool_calls(call), _cut(call), _failure(view, call), context.call_html(call)]
     return "".join(parts)
 
 

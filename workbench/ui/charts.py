@@ -147,6 +147,27 @@ def flips_per_round(ledger: Ledger, theme: Theme = "light") -> Figure:
     return figure
 
 
+def where_seconds_go(rows: Sequence[tuple[str, float, float, float]], theme: Theme = "light") -> Figure:
+    """Lying bars of each row's name with its seconds of loading, prefill and decode; the first row on top."""
+    colours, figure = palette(theme), go.Figure()
+    for place, (words, role_of) in enumerate((("load", "none"), ("prefill", "thinking"), ("decode", "generator")), 1):
+        figure.add_trace(
+            go.Bar(
+                y=[shown(row[0]) for row in rows],
+                x=[row[place] for row in rows],
+                orientation="h",
+                name=words,
+                marker={"color": colours[role_of], "pattern": {"shape": "/" if words == "load" else ""}},
+                hovertemplate=f"%{{y}}<br>{words}: %{{x:,.1f}} s<extra></extra>",
+            )
+        )
+    _dress(figure, colours, "seconds of the model's work", None)
+    figure.update_layout(barmode="stack", bargap=0.35, height=110 + 34 * len(rows), legend={"traceorder": "normal"})
+    figure.update_xaxes(showgrid=True, rangemode="tozero")
+    figure.update_yaxes(autorange="reversed", automargin=True, tickfont={"color": colours["ink"]})
+    return figure
+
+
 def shown(text: str) -> str:
     """A person's or a model's text as plotly shows it: exactly, and never as its markup."""
     return html.escape(text)

@@ -1,5 +1,7 @@
 """The end of a run on the bench: its answer, what can be taken away from it, and how one goes on from it."""
 
+from typing import Literal
+
 import streamlit as st
 
 from agents import catalogue
@@ -8,7 +10,19 @@ from workbench.differences import headline
 from workbench.errors import RunNotFound
 from workbench.events import RunView
 from workbench.job import ASKED, last_request
-from workbench.ui import cards, carrying, export, forking, forms, panel, prompt_example, session
+from workbench.ui import (
+    cards,
+    carrying,
+    export,
+    forking,
+    forms,
+    metrics,
+    money,
+    panel,
+    prompt_example,
+    session,
+    ways_out,
+)
 from workbench.ui.markdown import escape
 
 VERDICTS = ("good", "bad")
@@ -18,8 +32,12 @@ def draw(view: RunView, run_id: str) -> None:
     """The answer, or what came instead, and under it everything that can follow."""
     with st.container(key="answer-place"):
         st.html(cards.answer_html(view))
+        if line := metrics.spent(view.totals, money.of(view)):
+            st.html(f'<p class="wb-label wb-spent">{escape(line)}</p>')
         if view.finished and view.finished.answer:
             _draw_verdict(run_id)
+        if ways_out.has_overflowed(view) and _is_ours(view):
+            ways_out.draw(view, run_id, "ended")
         if view.started and view.started.relation == "reproduce" and view.started.parent_run:
             _draw_comparison(view.started.parent_run, run_id)
         with st.container(horizontal=True, key="take-away"):
@@ -35,7 +53,9 @@ def _draw_going_on(view: RunView, run_id: str) -> None:
     if not view.started:
         return
     if view.status != "answered" and session.engine().can_resume(run_id):
-        st.button("Resume", key="resume", type="primary", on_click=resume, args=(run_id,))
+        # A prompt that did not fit does not fit again: the way out is above.
+        kind: Literal["primary", "secondary"] = "secondary" if ways_out.has_overflowed(view) else "primary"
+        st.button("Resume", key="resume", type=kind, on_click=resume, args=(run_id,))
     forking.button(run_id, key="fork-ended")
     if _is_ours(view):
         st.button("Run again with the same seed", key="reproduce", on_click=reproduce, args=(run_id,))

@@ -125,6 +125,10 @@ def _step(view: RunView, index: int, entry: Entry) -> tuple[str, str]:
 def _titled(call: CallView) -> tuple[str, str]:
     if call.card is not None:
         return call.card.title, call.card.content
+    if call.summarised is not None:
+        made = call.summarised
+        sizes = f"{len(made.left_out)} turns, {made.tokens_before:,} tokens before, {made.tokens_after:,} after"
+        return f"Summary of earlier turns ({sizes})", made.text
     return call.called.role.capitalize(), call.text or (call.error.message if call.error else "")
 
 

@@ -243,7 +243,7 @@ def _draw_model(machine: Machine) -> None:
     with st.container(horizontal=True):
         st.selectbox(
             "Backend",
-            session.engine().backends(),
+            frame.backends(session.recall(session.FORK_BACKEND) or ""),
             format_func=frame.title,
             key=session.FORK_BACKEND,
             width=220,

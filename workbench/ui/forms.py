@@ -190,12 +190,16 @@ def _widget(control: Control, empty: str) -> None:
 
 def _choice(control: Control, shared: dict[str, Any]) -> None:
     if control.several:
-        st.pills(control.label, control.choices, selection_mode="multi", **shared)
+        st.pills(control.label, control.choices, selection_mode="multi", wrap=True, **shared)
     elif len(control.choices) <= MOST_SEGMENTS and not control.optional:
-        st.segmented_control(control.label, control.choices, required=True, **shared)
+        st.segmented_control(control.label, control.choices, required=True, format_func=_in_words, **shared)
     else:
         shared |= {"index": None} if control.optional else {}
         st.selectbox(control.label, control.choices, **shared)
+
+
+def _in_words(choice: Any) -> str:
+    return str(choice).replace("_", " ")
 
 
 def _yes_or_no(control: Control, shared: dict[str, Any], empty: str) -> None:
@@ -234,6 +238,8 @@ def _chip(name: str, value: Any) -> str:
             return _cut(f"{words} {', '.join(map(str, value))}")
         case float():
             return f"{words} {value:g}"
+        case str():
+            return _cut(f"{words} {_in_words(value)}")
         case _:
             return _cut(f"{words} {value}")
 

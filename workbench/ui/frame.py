@@ -57,7 +57,7 @@ def model_choice() -> None:
         session.remember(session.BACKEND, session.engine().settings.backend)
         st.selectbox(
             "Backend",
-            session.engine().backends(),
+            backends(session.backend()),
             format_func=title,
             key=session.BACKEND,
             persist_state="session",
@@ -65,6 +65,12 @@ def model_choice() -> None:
         found = session.survey(session.backend())
         model_select(found, session.model_key(found.name))
         st.html(status_html(found, session.model(found)))
+
+
+def backends(chosen: str) -> list[str]:
+    """The backends to choose from; while it is chosen a server that was removed too, whose line says so."""
+    names = session.engine().backends()
+    return names if not chosen or chosen in names else [*names, chosen]
 
 
 def model_select(found: session.Survey, key: str) -> None:
@@ -105,7 +111,9 @@ def describe(info: ModelInfo) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes as a person reads them: 491 MB, 1.1 GB."""
+    """Bytes as a person reads them: 12 kB, 491 MB, 1.1 GB."""
+    if count < 1e6:
+        return f"{count / 1e3:.0f} kB"
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

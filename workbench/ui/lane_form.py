@@ -12,7 +12,7 @@ from workbench.errors import InvalidRequest, WorkbenchError
 from workbench.job import roles_of
 from workbench.request import ModelSettings, RunRequest
 from workbench.store.comparisons import FEWEST_LANES, MOST_LANES, Comparison, Lane
-from workbench.ui import forms, frame, lane_prompts, panel, session
+from workbench.ui import forms, frame, lane_prompts, panel, session, suiting
 
 LETTERS = "ABCD"
 FIRST_MACHINES = ("direct", "reflection")  # one call against one that thinks twice
@@ -118,6 +118,7 @@ def _draw_lane(lane: int, letter: str, count: int) -> None:
             persist_state="session",
         )
     machine = machine_of(lane)
+    suiting.settle(machine, option_prefix(lane, machine), _backend(lane), _model(lane))
     words = forms.chip_markdown(filter(None, chips(lane, _settings(lane))))
     with st.expander(words, key=f"lane-settings-{lane}", type="compact"):
         st.caption(f"{machine.summary} [{machine.source}]({machine.source_url})")
@@ -217,6 +218,7 @@ def _take_lane(number: int, lane: Lane) -> None:
         key_of(number, "backend"), AS_IN_THE_SIDEBAR if usual or backend not in session.engine().backends() else backend
     )
     session.put(model_key(number, backend), model)
+    suiting.own(machine, option_prefix(number, machine), backend, model)
 
 
 def _request(lane: int, question: str, shared: dict[str, Any]) -> RunRequest:
@@ -229,7 +231,7 @@ def _request(lane: int, question: str, shared: dict[str, Any]) -> RunRequest:
             "machine": machine.name,
             "question": question,
             **panel.usable(backend, own_model(lane)),
-            "options": forms.read(machine.options, option_prefix(lane, machine)),
+            "options": suiting.chosen(machine, option_prefix(lane, machine)),
             "settings": forms.read(ModelSettings, key_of(lane, "setting")) | shared,
             "prompts": templates,
             "examples": examples,
@@ -250,8 +252,11 @@ def own_model(lane: int) -> str:
 
 
 def _model(lane: int) -> str:
-    backend = session.recall(key_of(lane, "backend")) or session.backend()
-    return own_model(lane) or session.model(session.survey(backend))
+    return own_model(lane) or session.model(session.survey(_backend(lane)))
+
+
+def _backend(lane: int) -> str:
+    return str(session.recall(key_of(lane, "backend")) or session.backend())
 
 
 def key_of(lane: int, name: str) -> str:

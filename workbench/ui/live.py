@@ -24,7 +24,7 @@ from workbench.events import (
     ToolView,
 )
 from workbench.store.runs import RunRow, RunStore
-from workbench.ui import cards, diagram, metrics, origins, session, votes
+from workbench.ui import cards, context, diagram, metrics, money, origins, session, votes
 from workbench.ui.window import CardPlaces, Slot, Window
 
 CARD_SECONDS = 1 / 12  # cards are redrawn at most this often
@@ -41,6 +41,13 @@ class Clock(Protocol):
 
     def __call__(self, view: RunView) -> float:
         """The age to show."""
+
+
+class Aid(Protocol):
+    """What helps with an entry of a run that goes on, drawn into a place under its card."""
+
+    def __call__(self, view: RunView, index: int, place: DeltaGenerator) -> bool:
+        """Draw it; False where there is nothing to be done about that entry."""
 
 
 def wall_clock(view: RunView) -> float:
@@ -108,6 +115,7 @@ class Screen:
     run_id: str
     places: Places
     clock: Clock = log_clock
+    aid: Aid | None = None
     view: RunView = field(default_factory=RunView)
     _pending: set[int] = field(default_factory=set)
     _counting: set[int] = field(default_factory=set)
@@ -116,6 +124,7 @@ class Screen:
     _counted_at: float = 0.0
     _numbers_at: float = 0.0
     _has_switch: bool = False
+    _aided: list[Slot] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the places of the cards, before the run is known."""
@@ -132,6 +141,7 @@ class Screen:
             self._refresh()
             self._cards.clear(before)
         self._refresh(force=True)
+        self._withdraw_aid()
 
     def _take(self, event: AnyEvent) -> None:
         self.view.apply(event)
@@ -184,6 +194,7 @@ class Screen:
                 slot.card.html(cards.entry_html(self.view, index, fold=fold, show=show, now=age))
                 slot.stamp = stamp(self.view.entries[index])
                 self._draw_sent(slot, index)
+                self._draw_aid(slot, index)
         self._pending = set()
         session.put(session.CARDS, self._cards.height)
 
@@ -197,6 +208,17 @@ class Screen:
         opener = slot.sent.expander("What was sent", type="compact", key=key, on_change="rerun")
         if opener.open:
             opener.html(cards.sent_html(call if call.called.messages else self._with_prompt(call)))
+
+    def _draw_aid(self, slot: Slot, index: int) -> None:
+        """Under a card what can be done about it, as long as the run goes on."""
+        if self.aid is not None and self.view.status == "running" and not slot.has_sent:
+            slot.has_sent = self.aid(self.view, index, slot.sent)
+            self._aided += [slot] if slot.has_sent else []
+
+    def _withdraw_aid(self) -> None:
+        """The run has ended: what can be done then is said there."""
+        for slot in self._aided if self.view.status != "running" else ():
+            slot.sent.empty()
 
     def _with_prompt(self, call: CallView) -> CallView:
         """The call with its messages, which a settled log does not have."""
@@ -220,7 +242,9 @@ class Screen:
         )
 
     def _draw_numbers(self) -> None:
-        numbers = metrics.metrics_html(self.view, self.clock(self.view))
+        numbers = metrics.metrics_html(self.view, self.clock(self.view), money.of(self.view)) + context.growth_html(
+            self.view
+        )
         self.places.numbers.html(numbers + votes.votes_html(self.view.votes))
         if use := metrics.context_html(self.view):
             self.places.context.html(use)

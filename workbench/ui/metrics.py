@@ -1,5 +1,7 @@
 """The numbers beside the thinking: time, speed, tokens, cache, and the last prompt against the context window."""
 
+from workbench import context
+from workbench.cost import energy
 from workbench.events import RunView, Totals
 from workbench.ui.markdown import escape
 
@@ -7,8 +9,11 @@ NOTHING = "–"
 WAITS = "stands still: it waits for you"
 
 
-def metrics_html(view: RunView, now_elapsed: float | None = None) -> str:
-    """The panel of numbers. `now_elapsed` is the run's age in seconds while it runs; else the log's last moment."""
+def metrics_html(view: RunView, now_elapsed: float | None = None, money: str = "") -> str:
+    """The panel of numbers. `now_elapsed` is the run's age in seconds while it runs; else the log's last moment.
+
+    `money` is what it has cost, in words.
+    """
     totals = view.totals
     rows = (
         ("elapsed", clock(view.last_at if now_elapsed is None else now_elapsed), WAITS if view.paused else ""),
@@ -17,6 +22,7 @@ def metrics_html(view: RunView, now_elapsed: float | None = None) -> str:
         ("tokens", *_tokens(totals)),
         ("calls", *_calls(totals)),
         ("from cache", _cache(view), ""),
+        *_known(totals, money),
     )
     cells = "".join(_cell(label, value, note) for label, value, note in rows)
     return f'<dl class="wb-metrics">{cells}</dl>{context_html(view)}'
@@ -24,12 +30,13 @@ def metrics_html(view: RunView, now_elapsed: float | None = None) -> str:
 
 def context_html(view: RunView) -> str:
     """The last prompt against the context window, as a bar and in words; empty when unknown."""
-    use = view.context_use()
-    if use is None:
+    found = next((found for call in reversed(view.calls) if (found := context.of(call)) and found.window), None)
+    if found is None:
         return ""
-    used, window = use
-    words = f"{used:,} of {window:,} tokens in the last prompt"
-    return f'<div class="wb-context">{bar(used / window, words)}<span>{words}</span></div>'
+    words = f"{context.used(found)} in the last prompt"
+    kind = " wb-near" if context.standing(found) else ""
+    word = f" <b>{context.standing(found)}</b>" if kind else ""
+    return f'<div class="wb-context{kind}">{bar(found.share or 0.0, words)}<span>{words}</span>{word}</div>'
 
 
 def bar(share: float, label: str) -> str:
@@ -54,6 +61,29 @@ def seconds(value: float | None) -> str:
     if value < 0.1:
         return f"{max(round(value * 1000), 1)} ms"
     return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
+
+
+def spent(totals: Totals, money: str = "") -> str:
+    """Where a run's time, energy and money went, in one line; empty where nobody told."""
+    used = [] if totals.joules is None else [energy(totals.joules)]
+    return " · ".join([*_work(totals), *used, *([money] if money else [])])
+
+
+def _work(totals: Totals) -> list[str]:
+    """The model's own seconds as far as they are known; no load where it was there already."""
+    named = {"load": totals.load_seconds, "prefill": totals.prefill_seconds, "decode": totals.decode_seconds}
+    return [f"{name} {seconds(value)}" for name, value in named.items() if value]
+
+
+def _known(totals: Totals, money: str) -> list[tuple[str, str, str]]:
+    """What not every backend tells."""
+    work = sum(value or 0.0 for value in (totals.load_seconds, totals.prefill_seconds, totals.decode_seconds))
+    amount, _, as_of = money.partition(", ")
+    return [
+        *([("model's time", seconds(work), ", ".join(_work(totals)))] if work else []),
+        *([("energy", energy(totals.joules), "whole computer")] if totals.joules is not None else []),
+        *([("money", amount, as_of)] if money else []),
+    ]
 
 
 def _speed(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from workbench import servers
 from workbench.backends.base import ModelInfo
 from workbench.ui import frame, session
 from workbench.ui.markdown import escape
@@ -13,14 +14,18 @@ CAPABILITIES = {
     "logprobs": "token probabilities",
     "seed": "seed",
 }
+ABILITIES = {"vision": "images", "insert": "insertion", "embedding": "embeddings"}
+SAID_ELSEWHERE = ("completion", "tools", "thinking")
 
 
 def heading(found: session.Survey) -> str:
     """The backend's name, a dot, a sentence; when it cannot be used, what to do."""
+    key = servers.where_the_key_of(found.name, session.engine().settings, session.engine().servers)
+    detail = f"{found.status.detail} · {key}" if key else found.status.detail
     state, word = ("ready", "ready") if found.status.ready else ("not-ready", "not ready")
     return (
         f'<div class="wb-backend"><h2>{escape(frame.title(found.name))}</h2>'
-        f'<p class="wb-status" data-state="{state}"><span>{word}: {escape(found.status.detail)}</span></p>'
+        f'<p class="wb-status" data-state="{state}"><span>{word}: {escape(detail)}</span></p>'
         f"{frame.hint_html(found.status.hint)}</div>"
     )
 
@@ -46,10 +51,12 @@ def model_html(info: ModelInfo, *more: str) -> str:
         f"context {info.context_window:,}" if info.context_window else "",
         "loaded" if info.loaded else "",
         *more,
-        "" if info.installed else "not fetched yet",
+        "" if info.installed else "cannot be used" if info.wrong else "not fetched yet",
     ]
     line = " · ".join(escape(fact) for fact in facts if fact)
-    can = "".join(f"<li>{words}</li>" for name, words in CAPABILITIES.items() if name in info.capabilities)
+    able = [words for name, words in CAPABILITIES.items() if name in info.capabilities]
+    able += [ABILITIES.get(name, name) for name in info.abilities if name not in SAID_ELSEWHERE]
+    can = "".join(f"<li>{escape(words)}</li>" for words in able)
     return (
         f'<div class="wb-model"><h3>{escape(info.name)}</h3><p class="wb-meta">{line}</p>'
         f"{f'<ul>{can}</ul>' if can else ''}</div>"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agents import answers
+from workbench.cost import energy
 from workbench.events import CallView, RunView
 from workbench.store.comparisons import Lane
 from workbench.ui import cards, lanes, metrics, pair
@@ -45,10 +46,14 @@ def answers_html(entrants: Sequence[Entrant], hidden: bool = False, against: str
     return f'<div class="wb-entrants">{columns}</div>'
 
 
-def cost_html(entrants: Sequence[Entrant]) -> str:
-    """What each lane cost, how sure it was and who checked it, as a table with the lanes in columns."""
+def cost_html(entrants: Sequence[Entrant], paid: Sequence[str] = ()) -> str:
+    """What each lane cost, how sure it was and who checked it, as a table with the lanes in columns.
+
+    `paid` are the lanes' costs in money, in words; empty where there is no price.
+    """
     heads = ("", *(f'<span class="wb-letter" data-lane="{_mark(one)}">{one.letter}</span>' for one in entrants))
     rows = [(name, *(tell(one) for one in entrants)) for name, tell in COSTS]
+    rows += [("money", *(escape(words) or NOTHING for words in paid))] if any(paid) else []
     told = [row for row in rows if row[0] not in OFTEN_NOTHING or set(row[1:]) - {NOTHING, "0"}]
     return pair.table_html("What it cost", heads, told)
 
@@ -160,6 +165,10 @@ def _comes_to(call: CallView, answer: str) -> bool:
     return bool(said) and answers.normalise(said) == answers.normalise(answer)
 
 
+def _known(value: float | None) -> str:
+    return metrics.seconds(value) if value else NOTHING
+
+
 def _feedback(entrant: Entrant) -> str:
     end = entrant.view.finished
     return NOTHING if end is None or end.status != "answered" else escape(end.feedback)
@@ -172,8 +181,13 @@ COSTS: tuple[tuple[str, Callable[[Entrant], str]], ...] = (
     ("model calls", lambda one: f"{one.view.totals.calls:,}"),
     ("tool calls", lambda one: f"{one.view.totals.tool_calls:,}"),
     ("time", lambda one: metrics.seconds(one.view.totals.seconds)),
+    ("loading", lambda one: _known(one.view.totals.load_seconds)),
+    ("prefill", lambda one: _known(one.view.totals.prefill_seconds)),
+    ("decode", lambda one: _known(one.view.totals.decode_seconds)),
+    ("energy", lambda one: NOTHING if one.view.totals.joules is None else energy(one.view.totals.joules)),
     ("of it waiting for a slot", lambda one: metrics.seconds(one.waited) if one.waited >= 0.05 else NOTHING),
     ("confidence", _confidence),
     ("feedback", _feedback),
 )
 OFTEN_NOTHING = frozenset({"of them from cache", "tool calls", "of it waiting for a slot"})
+OFTEN_NOTHING |= {"loading", "prefill", "decode", "energy"}

@@ -9,12 +9,14 @@ from agents import catalogue
 from agents.contract import Machine
 from workbench.errors import BackendUnreachable
 from workbench.request import Limits, ModelSettings, RunRequest
-from workbench.ui import documents, forms, prompt_choice, session
+from workbench.ui import documents, forms, prompt_choice, session, suiting
 from workbench.ui.fields import label
 
 
 def draw(machine: Machine) -> None:
     """The chips of what is chosen; behind them everything that can be chosen."""
+    found = session.survey(session.backend())
+    suiting.settle(machine, session.option_prefix(machine.name), found.name, session.model(found))
     opened_by = st.expander(forms.chip_markdown(_chips(machine)), key="settings", type="compact")
     with opened_by, st.container(key="settings-panel"):
         st.markdown(f"**{machine.title}**")
@@ -28,12 +30,14 @@ def draw(machine: Machine) -> None:
         prompt_choice.draw_choices(machine)
         if forms.has_tools(machine.options):
             documents.draw()
+    suiting.draw(machine, session.option_prefix(machine.name))
     prompt_choice.draw(machine)
 
 
 def draw_settings(machine: Machine, prefix: str, without: Collection[str] = ()) -> None:
     """The model's settings, each saying what it is while it is empty."""
     empty = {"temperature": f"{machine.temperature:g}, the machine's own", "seed": "drawn anew for each run"}
+    empty["constrain"] = "yes, unless a probe says otherwise"
     forms.draw(ModelSettings, prefix, empty, without)
 
 
@@ -77,6 +81,7 @@ def take(request: RunRequest) -> None:
 def fill(machine: Machine, request: RunRequest, prefix: str) -> None:
     """Put a request's options and pauses into a form."""
     forms.fill(machine.options, prefix, request.options)
+    suiting.own(machine, prefix, request.backend, request.model)
     session.put(session.field_key(prefix, session.PAUSES), list(request.pause_before))
     session.put(session.field_key(prefix, session.APPROVALS), list(request.approve_tools))
 
@@ -98,7 +103,7 @@ def request(question: str | None = None) -> RunRequest:
             "machine": machine.name,
             "question": question if question is not None else session.recall(session.QUESTION) or "",
             **usable(session.backend()),
-            "options": forms.read(machine.options, prefix),
+            "options": suiting.chosen(machine, prefix),
             "settings": forms.read(ModelSettings, session.SETTINGS),
             "limits": limits(),
             **pauses(machine, prefix),
@@ -137,4 +142,13 @@ def _pills(title: str, names: list[str], key: str, help_text: str) -> None:
     """A choice of several; what is not offered any more is chosen no longer."""
     kept: list[Any] = [name for name in session.recall(key) or [] if name in names]
     session.put(key, kept)
-    st.pills(title, names, selection_mode="multi", format_func=label, key=key, help=help_text, persist_state="session")
+    st.pills(
+        title,
+        names,
+        selection_mode="multi",
+        format_func=label,
+        key=key,
+        help=help_text,
+        wrap=True,
+        persist_state="session",
+    )

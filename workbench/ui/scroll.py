@@ -46,6 +46,25 @@ export default function () {
 }
 """
 
+# As soon as the card is there, and once for each opening, though the page is drawn again meanwhile: it becomes the
+# target, which the stylesheet marks.
+_GO_TO_JS = """
+export default function ({ data }) {
+  if (!data || window.wentTo === data.opening) return;
+  const go = () => {
+    if (!document.getElementById(data.card)) return false;
+    window.wentTo = data.opening;
+    location.replace("#" + data.card);
+    return true;
+  };
+  if (go()) return;
+  const observer = new MutationObserver(() => { if (go()) observer.disconnect(); });
+  observer.observe(document.body, { childList: true, subtree: true });
+  const timer = setTimeout(() => observer.disconnect(), 10000);
+  return () => { observer.disconnect(); clearTimeout(timer); };
+}
+"""
+
 
 @st.cache_resource(show_spinner=False)
 def _follower() -> Any:
@@ -55,6 +74,16 @@ def _follower() -> Any:
 @st.cache_resource(show_spinner=False)
 def _keeper() -> Any:
     return component("keep_place", js=_KEEP_JS)
+
+
+@st.cache_resource(show_spinner=False)
+def _goer() -> Any:
+    return component("go_to", js=_GO_TO_JS)
+
+
+def go_to(entry: int, opening: str) -> None:
+    """Show a card as soon as it is drawn, once for each `opening`; it takes no space."""
+    _goer()(key=f"follow-to-{opening}", data={"card": f"entry-{entry}", "opening": opening}, height="content")
 
 
 def follow_end(live: bool) -> None:

@@ -5,12 +5,13 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import streamlit as st
 
 from workbench.backends.base import BackendStatus, ModelInfo
+from workbench.backends.manage import LoadedModel, ManagesModels
 from workbench.engine import Engine
 from workbench.errors import WorkbenchError
 from workbench.settings import load
@@ -39,6 +40,7 @@ PROBLEM = "problem"
 SETTINGS = "setting"
 LIMITS = "limit"
 PAUSES = "pause_before"
+SUITED = "suited"
 APPROVALS = "approve_tools"
 FOLLOW_UP = "next_question"
 FORK = "fork"
@@ -95,6 +97,31 @@ BUNDLE_SEEN = "bundle-seen"
 VERDICT = "verdict"
 # Of the Models page.
 MODELS_VIEW = "view"
+PROBE_DEPTH = "probe-depth"
+PROBE_OPEN = "probe-open"
+# Of its views of structured answers and of costs: what is chosen begins with these.
+ANSWERS = "answers"
+ANSWERS_PAGE = "answers-page"
+COSTS = "costs"
+PRICES = "prices"
+PRICES_SAVED = "prices-saved"
+# The card that the bench is to show first: a run's id, the card's number, and a name for this one opening.
+GO_TO = "go-to"
+SERVER_EDITING = "server-editing"
+SERVER_FORM = "server-form-number"
+SERVER_SAID = "server-said"
+ENGINE_FORM = "engine-size"
+ENGINE_KEPT = "engine-size-kept"
+OWN_MODEL = "own-model"
+REMOVING = "removing-model"
+# Of presets: the one that is chosen, its name while it is typed, and what was said about the last one opened.
+PRESET = "preset"
+PRESET_NAME = "preset-name"
+PRESET_DELETING = "preset-deleting"
+PRESET_TOLD = "preset-told"
+PRESET_BEGUN = "preset-begun"
+PULL_NAME = "pull-name"
+CARING = "caring"
 
 SURVEY_SECONDS = 10.0
 
@@ -187,8 +214,21 @@ def open_run(run_id: str, speed: float | None = None) -> None:
     put(RUN, run_id)
     st.query_params[RUN] = run_id
     put(REPLAY, Replay.begin(run_id, speed) if speed else None)
-    for key in (PROBLEM, FORK, STOPPING):
+    for key in (PROBLEM, FORK, STOPPING, GO_TO):
         put(key, None)
+
+
+def open_at(run_id: str, entry: int) -> None:
+    """Put a run on the bench and show this card of it, drawn though it may be an early one of a long run."""
+    open_run(run_id)
+    put(GO_TO, (run_id, entry, uuid4().hex))
+    put(WINDOW, (run_id, max(entry - 1, 0), True))
+
+
+def entry_to_show(run_id: str) -> tuple[int, str] | None:
+    """The card that the run was opened at, and a name for this one opening; None where it was opened as a whole."""
+    wanted, entry, opening = recall(GO_TO) or ("", 0, "")
+    return (entry, opening) if wanted == run_id else None
 
 
 def current_comparison() -> str | None:
@@ -322,9 +362,32 @@ def survey(name: str) -> Survey:
     return Survey(name, found.title, status, models, found.default_model)
 
 
+@dataclass(frozen=True)
+class Stock:
+    """All models of a backend that cares for them, what is in memory, and why nothing is known of them if so."""
+
+    installed: tuple[ModelInfo, ...] = ()
+    loaded: tuple[LoadedModel, ...] = ()
+    problem: Problem | None = None
+
+
+@st.cache_resource(ttl=10, show_spinner=False)
+def stock(name: str) -> Stock:
+    """Ask a backend that cares for its models what it has. Never raises; the answer holds for ten seconds."""
+    backend = cast(ManagesModels, engine().backend(name))
+    try:
+        installed = engine().on_loop(backend.installed(), SURVEY_SECONDS)
+        return Stock(tuple(installed), tuple(engine().on_loop(backend.loaded(), SURVEY_SECONDS)))
+    except WorkbenchError as error:
+        return Stock(problem=Problem(error.message, error.hint))
+    except TimeoutError:
+        return Stock(problem=Problem("It did not answer within 10 seconds.", "Look again in a moment."))
+
+
 def look_again() -> None:
     """Forget what the backends said."""
     survey.clear()
+    stock.clear()
 
 
 def _models_of(name: str) -> tuple[ModelInfo, ...]:

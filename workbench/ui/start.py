@@ -45,7 +45,10 @@ def draw_missing(info: ModelInfo) -> None:
         failed = fetching.failure(info.name)
         if failed and failed.error:
             st.error(frame.sentences(failed.error.message, failed.error.hint))
-        frame.notice("The model is not on this machine yet", f"{info.name}{size}. It is fetched once and checked.")
+        if info.wrong:
+            frame.notice("The model cannot be used", info.wrong)
+        else:
+            frame.notice("The model is not on this machine yet", f"{info.name}{size}. It is fetched once and checked.")
         if pinned(info.name):
             st.button(
                 "Fetch the model",

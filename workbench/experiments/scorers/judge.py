@@ -132,8 +132,7 @@ def marked(texts: Sequence[Text]) -> str:
 
 def total(replies: Sequence[Reply]) -> Totals:
     """What several replies cost together; their seconds are added up, though they may have run side by side."""
-    fields = Totals.model_fields
-    return Totals(**{name: sum(getattr(reply.totals, name) for reply in replies) for name in fields})
+    return sum((reply.totals for reply in replies), Totals())
 
 
 @cache
