@@ -158,7 +158,7 @@ def test_the_log_says_what_really_ran(settings):
     assert isinstance(asked["settings"]["seed"], int)
     assert asked["settings"]["temperature"] == 0.2
     assert asked["options"] == {"min_steps": 3, "max_steps": 25, "summarise": "never"}
-    assert set(events[0].prompts) == {"system", "planted", "conclude"}
+    assert set(events[0].prompts) == {"system", "planted", "conclude", "summariser", "recalled"}
     assert {node.name for node in events[0].graph.nodes} >= {"think", "conclude"}
 
 
