@@ -10,7 +10,7 @@ from workbench.settings import CHECKOUT
 
 OURS = ("agents", "workbench", "pages", "app", "prompts", "tests", "scripts", "benchmarks")
 LEAVES = ("workbench.errors", "workbench.events", "workbench.request", "workbench.settings", "workbench.__version__")
-LEAVES += ("workbench.moments",)
+LEAVES += ("workbench.latex", "workbench.moments")
 STORE = (*LEAVES, "workbench.store")
 TOOLS = (*LEAVES, "workbench.tools", "workbench.backends.base")
 ENGINE = (*LEAVES, "agents", "workbench.backends", "workbench.tools", "workbench.store")
@@ -61,6 +61,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workbench/errors.py": (),
     "workbench/events.py": (),
     "workbench/request.py": (),
+    "workbench/latex.py": (),
     "workbench/moments.py": (),
     "workbench/compare.py": ("workbench.events",),
     "workbench/context.py": ("workbench.events",),

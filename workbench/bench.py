@@ -16,7 +16,7 @@ from langgraph.config import get_config
 from pydantic import BaseModel, ValidationError
 
 from agents.contract import Answer, Bench, Call, Observation, Options, Room
-from workbench import context, structured
+from workbench import context, latex, structured
 from workbench.backends.base import (
     AnswerPart,
     Backend,
@@ -645,7 +645,7 @@ def _whole_lines(answer: Answer) -> str:
 def _parsed(text: str) -> dict[str, Any] | None:
     """The JSON object in an answer, for the log; None when it is none (the machine's schema judges it elsewhere)."""
     try:
-        value = json.loads(text)
+        value = json.loads(latex.kept(text))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, ValidationError
 
 from agents.contract import Answer
+from workbench import latex
 from workbench.errors import StructuredOutputError
 
 RETRIES = 3
@@ -57,7 +58,7 @@ def read(answer: Answer, schema: type[BaseModel]) -> tuple[BaseModel | None, str
     if answer.finish_reason == "loop":
         return None, "it repeated itself without an end"
     try:
-        return schema.model_validate_json(_unfenced(answer.text)), ""
+        return schema.model_validate_json(latex.kept(_unfenced(answer.text))), ""
     except ValidationError as error:
         return None, "; ".join(_sentence(dict(problem)) for problem in error.errors()[:3])
 

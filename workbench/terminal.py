@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from pydantic_core import from_json
 
-from workbench import context
+from workbench import context, latex
 from workbench.backends import fetch
 from workbench.events import (
     AnyEvent,
@@ -59,9 +59,9 @@ def harmless(text: str) -> str:
 def readable(text: str) -> str:
     """A model's JSON object, perhaps still incomplete, as lines to read; empty as long as it is none."""
     try:
-        data = from_json(text)
+        data = from_json(latex.kept(text))
     except ValueError:
-        data = _settled(text)
+        data = _settled(latex.kept(text))
     if not isinstance(data, dict):
         return ""
     return "\n".join(_field(key, value) for key, value in data.items() if value != [])

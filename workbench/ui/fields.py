@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from workbench import latex
 from workbench.ui.markdown import escape, plain, render
 from workbench.ui.metrics import bar
 
@@ -23,7 +24,7 @@ def partial(text: str) -> dict[str, Any] | None:
     if start < 0:
         return None
     try:
-        value = from_json(text[start:], allow_partial="trailing-strings")
+        value = from_json(latex.kept(text[start:]), allow_partial="trailing-strings")
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
