@@ -8,7 +8,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 
 from agents.contract import Abilities, Bench, Machine, Suited
-from agents.memory import recalled
+from agents.memory import remembering
 from agents.react import Options, State, act, begin, route
 from agents.react_dialects import FINISH, Action, Dialect, action_schema, as_json, as_native, as_text
 from agents.suiting import Growth, fewer_steps
@@ -38,8 +38,10 @@ async def choose(state: State, runtime: Runtime[Bench]) -> State:
     bench, number = runtime.context, state["steps"] + 1
     offered = [tool for tool in bench.options.tools if tool not in state["barred"]]
     tools = offered if bench.options.dialect == "native" else []
-    sent, memory = await recalled(bench, state, len(state["messages"]) - 2 * state["steps"], tools=tools)
-    turn, action = await DIALECTS[bench.options.dialect](bench, sent, number, offered)
+    head, dialect = len(state["messages"]) - 2 * state["steps"], DIALECTS[bench.options.dialect]
+    (turn, action), memory = await remembering(
+        bench, state, head, lambda sent: dialect(bench, sent, number, offered), tools=tools
+    )
     change: State = {"messages": [turn], "steps": number, "action": action.model_dump()}
     if action.name == FINISH:
         change["answer"] = str(action.input)

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -127,6 +127,13 @@ class Bench(ABC):
         """
 
     @abstractmethod
+    async def unless_too_long(self, asking: Awaitable[Result]) -> Result | None:
+        """What `asking` a model returns; None where the prompt did not fit a window that was taken to be larger.
+
+        From then on `room` knows better: a shorter prompt can be made, and asked once more.
+        """
+
+    @abstractmethod
     async def call(self, tool: str, arguments: dict[str, Any] | str) -> Observation:
         """Run a tool; a text becomes its main argument.
 
@@ -190,7 +197,7 @@ class Abilities:
     Answers that fit a schema: `schema` where the server is held to it, `schema_retried` with the retries that a run
     has, `told` and `told_retried` where the prompt alone tells it; `schema_refused` by the server. `tools` is how the
     model calls a tool most often, `native_calls` how often it was a right call of its own. `context_tokens` is where
-    its context really ends, and speeds are in tokens per second.
+    its context really ends in such a run, `window` the one that the run asks for, and speeds are in tokens per second.
     """
 
     schema: Rate | None = None
@@ -202,6 +209,7 @@ class Abilities:
     native_calls: Rate | None = None
     thinks: bool | None = None
     context_tokens: int | None = None
+    window: int | None = None
     prefill_speed: float | None = None
     decode_speed: float | None = None
 

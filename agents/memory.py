@@ -1,7 +1,7 @@
 """What a machine that grows does when its conversation fills the window: earlier turns give way to a summary."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
@@ -17,6 +17,7 @@ Summarise = Annotated[
 View = Callable[[list[AnyMessage]], list[AnyMessage]]
 
 State = TypeVar("State", bound="Memory")
+Result = TypeVar("Result")
 
 FEWEST, MOST = 48, 400  # tokens of a summary; between them a fifth of what a prompt may have
 LENGTHS = (None, 2_000, 800, 300)  # characters of a turn that the summariser is shown, as many as fit
@@ -47,6 +48,28 @@ async def recalled(
     room = await bench.room(sent, **asking)
     shorter = None if room is None or room.fits else await talk.shorten(memory, room)
     return (talk.sent(shorter), cast(State, shorter)) if shorter else (sent, unchanged)
+
+
+async def remembering(
+    bench: Bench,
+    state: State,
+    head: int,
+    ask: Callable[[list[AnyMessage]], Awaitable[Result]],
+    view: View = list,
+    **asking: Any,
+) -> tuple[Result, State]:
+    """What `ask` returns for a state's conversation, and what changes in the state's memory; see `recalled`.
+
+    Where nobody knew how small the window is, a prompt that does not fit tells it: then it is shortened after all.
+    """
+    sent, memory = await recalled(bench, state, head, view, **asking)
+    if bench.options.summarise == "never":
+        return await ask(sent), memory
+    found = await bench.unless_too_long(ask(sent))
+    if found is not None:
+        return found, memory
+    sent, shorter = await recalled(bench, cast(State, {**state, **memory}), head, view, **asking)
+    return await ask(sent), shorter or memory
 
 
 class _Talk:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agents.contract import Abilities, Bench, Machine, Observation, Suited
 from agents.contract import Options as BaseOptions
-from agents.memory import Memory, Summarise, recalled
+from agents.memory import Memory, Summarise, remembering
 from agents.react_dialects import DIALECTS, Action
 from agents.suiting import Growth, fewer_steps, suited_dialect
 
@@ -56,8 +56,10 @@ async def reason(state: State, runtime: Runtime[Bench]) -> State:
     bench, number = runtime.context, state["steps"] + 1
     offered = [tool for tool in bench.options.tools if tool not in state["barred"]]
     tools = offered if bench.options.dialect == "native" else []
-    sent, memory = await recalled(bench, state, len(state["messages"]) - 2 * state["steps"], tools=tools)
-    turn, action = await DIALECTS[bench.options.dialect](bench, sent, number, offered)
+    head, dialect = len(state["messages"]) - 2 * state["steps"], DIALECTS[bench.options.dialect]
+    (turn, action), memory = await remembering(
+        bench, state, head, lambda sent: dialect(bench, sent, number, offered), tools=tools
+    )
     change: State = {"messages": [turn], "steps": number, "action": action.model_dump(), **memory}
     if action.name == "finish":
         change["answer"] = str(action.input)

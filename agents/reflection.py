@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from agents.contract import Bench, Machine
 from agents.contract import Options as BaseOptions
-from agents.memory import Memory, Summarise, recalled
+from agents.memory import Memory, Summarise, remembering
 
 
 class Options(BaseOptions):
@@ -64,8 +64,8 @@ async def generate(state: State, runtime: Runtime[Bench]) -> State:
     """A draft, or a revision in view of every critique so far."""
     bench = runtime.context
     rules = told(bench, f"{bench.options.roles}_generator")
-    sent, memory = await recalled(bench, state, 1, lambda said: [*rules, *said])
-    answer = await bench.ask("generator", sent)
+    view, ask = lambda said: [*rules, *said], lambda sent: bench.ask("generator", sent)
+    answer, memory = await remembering(bench, state, 1, ask, view)
     draft, previous = answer.text.strip(), state["answer"]
     shown = {"previous": previous} if previous else {}
     bench.card(f"Draft {state['rounds'] + 1}", draft, answer=answer, round=state["rounds"], **shown)
@@ -89,8 +89,8 @@ async def critique(state: State, runtime: Runtime[Bench]) -> State:
     """The critic's verdict on the latest draft, told to the generator as its user."""
     bench = runtime.context
     rules = told(bench, f"{bench.options.roles}_critic")
-    sent, memory = await recalled(bench, state, 1, lambda said: [*rules, *swapped(said)], schema=Verdict)
-    answer = await bench.ask("critic", sent, schema=Verdict)
+    view, ask = lambda said: [*rules, *swapped(said)], lambda sent: bench.ask("critic", sent, schema=Verdict)
+    answer, memory = await remembering(bench, state, 1, ask, view, schema=Verdict)
     verdict: Verdict = answer.parsed
     issues = "\n".join(f"- {issue}" for issue in verdict.issues) or "- (none named)"
     title = f"{verdict.verdict.capitalize()} · {verdict.score}/10"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from agents.contract import Abilities, Bench, Machine, Suited
 from agents.contract import Options as BaseOptions
-from agents.memory import Memory, Summarise, recalled
+from agents.memory import Memory, Summarise, remembering
 from agents.suiting import Growth, fewer_steps
 
 
@@ -62,8 +62,10 @@ async def think(state: State, runtime: Runtime[Bench]) -> State:
     """One step, appended as an assistant turn so that the prompt only grows at its end."""
     bench, number = runtime.context, state["steps"] + 1
     schema = EarlyStep if number < bench.options.min_steps else Step
-    sent, memory = await recalled(bench, state, len(state["messages"]) - state["steps"], schema=schema)
-    answer = await bench.ask("thinker", sent, schema=schema)
+    head = len(state["messages"]) - state["steps"]
+    answer, memory = await remembering(
+        bench, state, head, lambda sent: bench.ask("thinker", sent, schema=schema), schema=schema
+    )
     step: Step = answer.parsed
     title = re.sub(r"^step \d+\s*[:.-]\s*", "", step.title, flags=re.IGNORECASE)
     bench.card(f"Step {number}: {title}", step.content, answer=answer, next_action=step.next_action)
@@ -85,8 +87,10 @@ async def more(state: State, runtime: Runtime[Bench]) -> Literal["think", "concl
 async def conclude(state: State, runtime: Runtime[Bench]) -> State:
     """The final answer, in plain text, from the reasoning above."""
     bench, asked = runtime.context, HumanMessage(runtime.context.prompt("conclude"))
-    sent, memory = await recalled(bench, state, len(state["messages"]) - state["steps"], lambda said: [*said, asked])
-    answer = await bench.ask("answerer", sent)
+    head = len(state["messages"]) - state["steps"]
+    answer, memory = await remembering(
+        bench, state, head, lambda sent: bench.ask("answerer", sent), lambda said: [*said, asked]
+    )
     bench.card("Final answer", answer.text, answer=answer)
     return {"answer": answer.text.strip(), **memory}
 

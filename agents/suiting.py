@@ -31,6 +31,9 @@ def fewer_steps(known: Abilities, growth: Growth) -> list[Suited]:
     if known.context_tokens is not None:
         room = (known.context_tokens - growth.prompt - ANSWER_TOKENS) // growth.step
         limits.append((room, f"The context of this model really ends at about {known.context_tokens:,} tokens"))
+    if known.window is not None:
+        room = (known.window - growth.prompt - ANSWER_TOKENS) // growth.step
+        limits.append((room, f"The context window that is asked for has {known.window:,} tokens"))
     if known.decode_speed:
         steps = int(LONGEST_SECONDS * known.decode_speed / growth.step)
         limits.append((steps, f"This model writes only {known.decode_speed:.2g} tokens a second"))

@@ -38,7 +38,9 @@ def page() -> None:
 
 def draw_models() -> None:
     """A section for each backend, then the form for another server."""
-    for name in session.engine().backends():
+    names = session.engine().backends()
+    session.begin_surveys(names)
+    for name in names:
         with st.container(key=f"backend-{name}"):
             SECTIONS.get(kind_of(name), model_rows.section)(name)
     servers.draw()

@@ -26,7 +26,7 @@ class Behaviour:
     follows_told_schema: bool = True
     fenced: bool = False  # the told schema's object stands in a Markdown fence
     mends: bool = False  # its first answer to a told schema is wrong, the second right
-    tools: Literal["native", "wrong", "json", "fenced", "tags", "none", "refused"] = "native"
+    tools: Literal["native", "wrong", "json", "fenced", "tags", "prose", "none", "refused"] = "native"
     thinking: Literal["unasked", "asked", "tags", "none"] = "none"
     logprobs: Literal["sane", "none", "positive", "few"] = "sane"
     seed: Literal["kept", "ignored", "deaf"] = "kept"
@@ -38,6 +38,9 @@ class Behaviour:
     loads: float = 0.0  # seconds
     tells_times: bool = True
     faults: str = ""  # a word: it fails where the prompt holds that
+    turns_down: str = ""  # a word: it refuses to hold an answer to a schema where the prompt holds that
+    commas: bool = False  # between the thousands of a number that it has found
+    says: str = ""  # in place of its poems
     version: int = 1
     asked: list[Object] = field(default_factory=list)
 
@@ -60,6 +63,8 @@ class Behaviour:
             return 500, "an error was encountered while running the model"
         if body.get("format") and self.format == "refused":
             return 400, "format is not supported by this model"
+        if body.get("format") and self.turns_down and self.turns_down in _prompt(body):
+            return 400, "invalid grammar"
         if words >= self.window and self.at_window == "refused":
             told = {"code": 400, "message": f"request ({words} tokens) exceeds the available context size"}
             sizes = {"type": "exceed_context_size_error", "n_prompt_tokens": words, "n_ctx": self.window}
@@ -106,9 +111,10 @@ class Behaviour:
             return self._told(json.loads(told[1]), len(body["messages"])), []
         if box := re.search(r"What is the number of the (\w+) box\?", last):
             found = re.search(rf"The number of the {box[1]} box is (\d+)", read)
-            return (found[1] if found and box[1] in self.finds else "I do not know."), []
+            number = f"{int(found[1]):,}" if found and self.commas else found and found[1]
+            return (number if number and box[1] in self.finds else "I do not know."), []
         if "the sea" in last:
-            return self._poem(body.get("options", {}).get("seed")), []
+            return self.says or self._poem(body.get("options", {}).get("seed")), []
         if "Count from 1" in last:
             return " ".join(map(str, range(1, 61))), []
         return "The ball costs 0.05.", []
@@ -136,6 +142,8 @@ class Behaviour:
                 return f"Here is the call:\n```json\n{written}\n```", []
             case "tags":
                 return f"<tool_call>\n{written}\n</tool_call>", []
+        if self.tools == "prose":
+            return "I cannot look up the weather (I have no internet). Convert (at today's rate) it yourself.", []
         return "I cannot look that up, but it will be fine.", []
 
     def _poem(self, seed: int | None) -> str:
@@ -192,4 +200,4 @@ def _line(name: str, piece: Object, done: bool = False, **more: Any) -> bytes:
     message = {"role": "assistant", "content": "", **{key: piece[key] for key in piece if key != "logprobs"}}
     whole = {"model": name, "created_at": "2026-11-01T12:00:00Z", "message": message, "done": done, **more}
     logprobs = {"logprobs": piece["logprobs"]} if "logprobs" in piece else {}
-    return json.dumps(whole | logprobs, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(whole | logprobs).encode() + b"\n"

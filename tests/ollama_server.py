@@ -309,10 +309,12 @@ class OllamaServer:
             return
         for number, total in enumerate(LAYERS):
             layer = f"sha256:{digest(f'{name} {number}')}"
+            began = 0.0
             while True:
                 told = {"status": f"pulling {layer[7:19]}", "digest": layer, "total": total}
                 done = self.blobs.get(layer, 0)
-                yield line(told | ({"completed": done} if done else {}))
+                if done < total or not began:  # of a layer's end it says nothing, unless it was there before
+                    yield line(told | ({"completed": done} if done else {}))
                 if done >= total:
                     break
                 if self.pull_error and done >= total // 2:

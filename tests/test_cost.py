@@ -111,6 +111,7 @@ def test_prices_survive_the_way_through_a_file():
         ("backend,model,currency,prompt,completion\nopenai,m,USD,nan,1\n", "Line 2: the price of a million prompt"),
         ("backend,model,currency,prompt,completion\nopenai,a*b,USD,1,1\n", "a * can stand at the end alone"),
         ("backend,model,currency,prompt,completion\n" + 2 * "openai,m,USD,1,1\n", "m of openai has two prices"),
+        ("backend;model;currency;prompt;completion\nopenai;m;USD;0,15;1\n", "are apart by semicolons"),
         ("", "does not name the columns"),
     ],
 )

@@ -146,6 +146,8 @@ def test_a_persons_own_model_is_looked_for_by_path_and_name(offline: Settings, t
         assert doctor.model(settings).state == "ok"
     gone = offline.model_copy(update={"embedded_model": str(tmp_path / "gone.gguf")})
     assert (doctor.model(gone).state, "GGUF" in doctor.model(gone).hint) == ("note", True)
+    nobody = offline.model_copy(update={"embedded_model": "~nosuchuser/x.gguf", "models_folder": tmp_path})
+    assert "~nosuchuser/x.gguf is not there" in doctor.model(nobody).detail
 
 
 def test_no_browser_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:

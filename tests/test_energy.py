@@ -1,6 +1,7 @@
 """The energy of calls: read from a tree like that of Linux, from a command like NVIDIA's, shared side by side."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +33,8 @@ class Fuel:
 
     part = "the tank"
 
-    def __init__(self) -> None:
+    def __init__(self, is_ready: bool = True) -> None:
+        self.is_ready = is_ready
         self.burnt: float | None = 0.0
         self.taken = 0.0
 
@@ -170,6 +172,36 @@ async def test_a_long_call_is_looked_after_while_it_lasts():
     assert used.joules == 5.0
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1  # nothing looks when nothing is measured
+
+
+async def test_calls_side_by_side_wait_for_the_first_look_and_then_share_all_of_it():
+    card = Fuel(is_ready=False)
+    meter = Meter((card,), every=60)
+    with meter.measured() as first:
+        with meter.measured() as second:
+            with meter.measured() as short:
+                card.burnt = 3.0  # nobody has looked yet
+            card.burnt, card.is_ready = 10.0, True
+        card.burnt = 4.0
+    assert (first.joules, second.joules, short.joules) == (9.0, 5.0, None)
+
+
+async def test_a_card_that_is_slow_to_answer_loses_nothing_of_calls_that_begin_before(tmp_path: Path):
+    command = tmp_path / "nvidia-smi"
+    command.write_text("#!/bin/sh\nsleep 0.2\necho 100.0\n")
+    command.chmod(0o755)
+    meter = Meter((Nvidia(str(command)),), every=0.1)
+
+    async def call(wait: float) -> float | None:
+        await asyncio.sleep(wait)
+        with meter.measured() as used:
+            await asyncio.sleep(0.8)
+        return used.joules
+
+    began = time.monotonic()
+    told = await asyncio.gather(*(call(0.02 * number) for number in range(4)))
+    assert sum(joules or 0 for joules in told) == pytest.approx(100 * (time.monotonic() - began), rel=0.2)
+    assert None not in told
 
 
 async def test_without_a_reader_nothing_is_measured():

@@ -379,10 +379,16 @@ def test_totals_are_the_sum_of_what_backends_measured_until_the_run_says_its_own
         cached_tokens=10,
         seconds=0.5,
         decode_seconds=2.0,
-        joules=7.5,
+        joules=None,
     )
     view.apply(make(RunFinished, 9))
     assert view.totals == Totals(calls=1, seconds=2.0)
+
+
+def test_the_energy_of_a_run_is_known_when_that_of_all_its_answers_is() -> None:
+    calls = [(ModelCalled, {"call_id": "c2"}), (ModelAnswered, {"call_id": "c2", "joules": 7.5})]
+    assert fold(*calls).totals.joules == 7.5
+    assert fold(ModelCalled, ModelAnswered, *calls).totals.joules is None
 
 
 def test_costs_add_up_and_what_nobody_told_stays_unknown() -> None:

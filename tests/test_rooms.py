@@ -89,7 +89,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     **{f"workbench/store/{name}.py": (*STORE, "workbench.cost") for name in ("costs", "prices")},
     "workbench/store/schema_answers.py": (*STORE, "workbench.schema_answers"),
     "workbench/store/servers.py": (*STORE, "workbench.backends.servers"),
-    "workbench/store/probes.py": (*STORE, "workbench.probe.report"),
+    "workbench/store/probes.py": (*STORE, "workbench.probe.report", "workbench.backends.servers"),
     "workbench/store/": STORE,
     "workbench/probe/report.py": (*LEAVES, "agents.contract"),
     "workbench/probe/": (

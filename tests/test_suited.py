@@ -13,7 +13,7 @@ from workbench.backends.scripted import ScriptedBackend
 from workbench.engine import Engine
 from workbench.events import ModelCalled, RunStarted, Warned
 from workbench.probe.report import Context, Report, Result, Schema, Speed, Tools
-from workbench.request import RunRequest
+from workbench.request import ModelSettings, RunRequest
 from workbench.settings import CHECKOUT, Settings
 
 ALL, NONE, FEW = Rate(20, 20, 0.84, 1.0), Rate(0, 20, 0.0, 0.16), Rate(4, 20, 0.08, 0.42)
@@ -206,6 +206,46 @@ def test_only_an_end_that_was_found_counts_as_the_contexts() -> None:
     assert known.context_tokens is None
     known = abilities.of(report(Context(holds=1_000, end="cut", window=8_192, ended_at=1_024)))
     assert known.context_tokens == 1_000
+
+
+WINDOW = Context(holds=1_400, end="window", window=1_500, asked=1_500)
+CUT = Context(holds=1_400, end="cut", window=8_192, ended_at=1_500)
+
+
+@pytest.mark.parametrize(
+    ("context", "backend", "window", "steps"),
+    [
+        (WINDOW, "ollama", 1_500, 3),
+        (WINDOW, "ollama", None, None),
+        (WINDOW, "ollama", 16_384, None),
+        (WINDOW, "ollama", 1_240, 2),
+        (CUT, "ollama", None, 3),
+        (CUT, "ollama@lab", 16_384, None),
+        (CUT, "openai", 16_384, 3),  # a server that is not told a window cuts as before
+        (CUT, "openai@lab", 1_240, 2),
+        (Context(holds=2_048, end="not reached", window=8_192), "ollama", 1_240, 2),
+        (None, "ollama", 1_240, None),
+    ],
+)
+def test_steps_follow_from_the_window_of_the_run(
+    context: Context | None, backend: str, window: int | None, steps: int | None
+) -> None:
+    probe = report(*([context] if context else [NATIVE])).model_copy(update={"backend": backend})
+    asked = request("react").model_copy(update={"settings": ModelSettings(context_window=window)})
+    filled = suited.filled(catalogue.load("react"), asked, probe)
+    assert filled.options.get("max_steps") == steps
+
+
+def test_a_run_whose_prompt_is_summarised_keeps_its_steps() -> None:
+    for options, steps in (({}, 3), ({"summarise": "when_needed"}, None)):
+        asked = request("react", **options)
+        assert suited.filled(catalogue.load("react"), asked, report(CUT)).options.get("max_steps") == steps
+
+
+def test_a_window_that_is_asked_for_is_named_as_the_cause() -> None:
+    asked = request("react").model_copy(update={"settings": ModelSettings(context_window=1_240)})
+    [told] = suited.filled(catalogue.load("react"), asked, report(CUT)).suited
+    assert told.because == "The context window that is asked for has 1,240 tokens, so ReAct ends after 2 steps."
 
 
 @pytest.mark.parametrize("name", catalogue.MACHINES)

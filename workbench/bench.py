@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from typing import Any
@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langgraph.config import get_config
 from pydantic import BaseModel, ValidationError
 
-from agents.contract import Answer, Bench, Call, Observation, Options, Room
+from agents.contract import Answer, Bench, Call, Observation, Options, Result, Room
 from workbench import context, latex, structured
 from workbench.backends.base import (
     AnswerPart,
@@ -54,6 +54,7 @@ from workbench.events import (
     LowToken,
     ModelAnswered,
     ModelCalled,
+    NoteView,
     Queued,
     Reading,
     Retried,
@@ -64,6 +65,7 @@ from workbench.events import (
     ToolCalled,
     ToolView,
     Warned,
+    all_told,
 )
 from workbench.history import with_history
 from workbench.journal import Journal
@@ -80,8 +82,11 @@ from workbench.tools.base import Tool
 LOWEST = 5  # least sure tokens kept per answer
 LOGPROBS = 1
 SEEDS = 2**31  # backends take a seed of 31 bits
-SHARE_OF_AN_ANSWER = 4  # an answer needs no more than this part of the window, however much it may have
+MOST_SUMMARIES_FAILED = 2  # one after another; then no more are paid for
 WITHOUT_SUMMARY = "The run goes on without it. Raise the context window if it comes to its end."
+NO_MORE_SUMMARIES = "The run goes on without, and tries no more. Raise the context window if it comes to its end."
+SUMMARY_FAILED = "summary_failed"
+WINDOW_SMALLER = "The prompt did not fit, though nothing had said so: earlier turns are summed up, and it goes again."
 NO_SUMMARY = (EmptyAnswer, ContentRefused, ReplyTooLong, ContextOverflow)  # the run goes on without one
 APART = 397 * 2_520 + 1  # between the seeds of two samples; a script that goes by seeds still gives one after another
 LARGEST_EXPONENT = 700.0  # some servers send -9999 for a token; exp would overflow
@@ -117,6 +122,10 @@ class RunBench(Bench):
         self._prompts, self._tools = prompts, tools
         self._sizes = Sizes(backend, request.settings.context_window, model.context_window, before)
         self._growth = context.Growth(before.calls)
+        self._summaries_failed = _summaries_failed(before)
+        self._can_be_silent = "thinking" in model.capabilities
+        self._thinks = any(call.answer.thinking for call in before.calls if call.answer is not None)
+        self._joules = [call.answer.joules for call in before.paid_calls if call.answer is not None]
         self._logprobs = LOGPROBS if "logprobs" in model.capabilities and request.settings.logprobs else 0
         self._session, self._energy = session, energy
         self._steering = Steering(request, tools, journal)
@@ -181,7 +190,7 @@ class RunBench(Bench):
         json_schema = schema.model_json_schema() if schema else None
         request = self._chat_request(messages, limit, (), json_schema, specs, None)
         size, _ = await self._sizes.likely(request, _where()[1])
-        return Room(size, window - min(limit, window // SHARE_OF_AN_ANSWER))
+        return Room(size, window - min(limit, window // context.SHARE_OF_AN_ANSWER))
 
     async def summarise(
         self,
@@ -195,6 +204,8 @@ class RunBench(Bench):
         tools: Sequence[str] = (),
     ) -> str:
         """A model's summary of earlier turns; see `agents.contract.Bench.summarise`."""
+        if self._summaries_failed >= MOST_SUMMARIES_FAILED:
+            return ""
         answer = await self._ask_for_summary(asked, max_tokens)
         if answer is None:
             return ""
@@ -202,12 +213,13 @@ class RunBench(Bench):
         room = await self.room(shortened(text), schema=schema, tools=tools)
         if room is None or room.size >= before:
             sizes = f": {room.size:,} tokens instead of {before:,}" if room else ""
-            self.warn("summary_failed", f"The summary makes the prompt no shorter{sizes}.", WITHOUT_SUMMARY)
+            self._say_no_summary(f"The summary makes the prompt no shorter{sizes}.")
             return ""
         said = {"text": text, "tokens_before": before, "tokens_after": room.size}
         kept = wire(to_message(message) for message in left_out)
         self._say(Summarised, node=node, step=step, call_id=answer.call_id, left_out=kept, **said)
         self._growth.shorten()
+        self._summaries_failed = 0
         return text
 
     async def _ask_for_summary(self, asked: str, max_tokens: int) -> Answer | None:
@@ -217,16 +229,50 @@ class RunBench(Bench):
             messages, given = self._steered(context.SUMMARISER, messages, None, None)
         if given is not None:
             return given
-        request = self._chat_request(messages, max_tokens, (), None, (), self._seed(0))
+        request = await self._summary_request(messages, max_tokens)
         try:
             answer = await self._persist(context.SUMMARISER, lambda _: request, 0)
         except NO_SUMMARY as error:
-            self.warn("summary_failed", f"Earlier turns could not be summed up: {error.message}", WITHOUT_SUMMARY)
+            self._thinks = self._thinks or isinstance(error, EmptyAnswer)  # the next one has room for it
+            self._say_no_summary(f"Earlier turns could not be summed up: {error.message}")
             return None
         if answer.finish_reason != "loop":
             return answer
-        self.warn("summary_failed", "The summary went round in circles.", WITHOUT_SUMMARY)
+        self._say_no_summary("The summary went round in circles.")
         return None
+
+    async def _summary_request(self, messages: Sequence[BaseMessage], max_tokens: int) -> ChatRequest:
+        """The call that asks for a summary, without thinking where that can be had, else with room for it."""
+        request = self._chat_request(messages, max_tokens, (), None, (), self._seed(0))
+        if self._can_be_silent:
+            request = request.model_copy(update={"think": False})
+        window = self._sizes.window
+        if not self._thinks or window is None:
+            return request
+        size, _ = await self._sizes.likely(request, _where()[1])
+        most = max(max_tokens, min(window - size, self._settings.max_tokens))
+        return request.model_copy(update={"max_tokens": most})
+
+    def _say_no_summary(self, why: str) -> None:
+        """Say it, unless the step was cut off after it had been said; failures one after another are counted."""
+        if self._journal.has(Warned, {"code": SUMMARY_FAILED, "message": why}):
+            return
+        self._summaries_failed += 1
+        is_last = self._summaries_failed >= MOST_SUMMARIES_FAILED
+        hint = NO_MORE_SUMMARIES if is_last else WITHOUT_SUMMARY
+        self._log.emit(Warned, code=SUMMARY_FAILED, message=why, hint=hint)
+        self._say_filling()
+
+    async def unless_too_long(self, asking: Awaitable[Result]) -> Result | None:
+        """What asking a model returns; see `agents.contract.Bench.unless_too_long`."""
+        known = self._sizes.lessons
+        try:
+            return await asking
+        except ContextOverflow:
+            if self._sizes.lessons == known:
+                raise
+            self.warn("window_smaller", WINDOW_SMALLER, "Set the context window under Model settings.")
+            return None
 
     async def call(self, tool: str, arguments: dict[str, Any] | str) -> Observation:
         """Run a tool; see `agents.contract.Bench.call`."""
@@ -456,7 +502,10 @@ class RunBench(Bench):
                     with self._energy.measured() as used:
                         part = await self._stream(call_id, request, count)
         except WorkbenchError as error:
-            self._log.emit(CallFailed, call_id=call_id, error=error_info(error))
+            window = (error.context_window or None) if isinstance(error, ContextOverflow) else None
+            self._log.emit(CallFailed, call_id=call_id, error=error_info(error), context_window=window)
+            if isinstance(error, ContextOverflow):
+                self._sizes.overflowed(called, window)
             raise
         return self._take_answer(called, part, used.joules, request.json_schema is not None)
 
@@ -525,7 +574,9 @@ class RunBench(Bench):
             lowest_tokens=lowest,
             **part.model_dump(exclude={"logprobs"}),
         )
-        self.totals += answered.cost
+        self._joules.append(joules)
+        self._thinks = self._thinks or bool(part.thinking)
+        self.totals = (self.totals + answered.cost).model_copy(update={"joules": all_told(self._joules)})
         self._sizes.learn(called, answered)
         self._growth.take(called, answered)
         self._say_filling()
@@ -533,11 +584,12 @@ class RunBench(Bench):
 
     def _say_filling(self) -> None:
         """Say once that the context window will soon be full, where nothing makes room in it."""
-        soon = self._growth.forecast()
-        if soon is None or getattr(self._options, "summarise", "") == "when_needed":
+        soon, is_on = self._growth.forecast(), getattr(self._options, "summarise", "") == "when_needed"
+        if soon is None or (is_on and self._summaries_failed < MOST_SUMMARIES_FAILED):
             return
         if context.is_soon(soon, self._options.visits):
-            self._notice(NoticePart(code="context_filling", message=context.warning(soon), hint=context.WAYS_OUT))
+            hint = context.NO_SUMMARIES if is_on else context.WAYS_OUT
+            self._notice(NoticePart(code="context_filling", message=context.warning(soon), hint=hint))
 
     def _check_tool_calls(self) -> None:
         """Raise LimitReached when no tool may be called any more; the model may still answer without one."""
@@ -640,6 +692,17 @@ def _whole_lines(answer: Answer) -> str:
         return text
     whole = re.match(r".*(?:\n|[.!?](?=\s))", text, re.DOTALL)
     return whole.group().strip() if whole and whole.group().strip() else text
+
+
+def _summaries_failed(before: RunView) -> int:
+    """How many summaries failed in this run since the last that was made."""
+    failed = 0
+    for entry in before.entries:
+        if isinstance(entry, CallView) and entry.summarised is not None:
+            failed = 0
+        elif isinstance(entry, NoteView) and isinstance(entry.event, Warned) and not before.is_inherited(entry):
+            failed += entry.event.code == SUMMARY_FAILED
+    return failed
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

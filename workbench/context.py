@@ -14,6 +14,7 @@ NEAR, FULL = 0.75, 0.9  # shares of the window from which a prompt is called lar
 LATEST = 12  # calls from which growth is read
 DROP = 0.8  # a prompt that is shorter than so much of the one before begins a new series
 SOON = 3  # calls before the end at which the person is warned
+SHARE_OF_AN_ANSWER = 4  # an answer needs no more than this part of the window, however much it may have
 LEAST = 1.0  # tokens a call; below that a prompt does not grow
 
 
@@ -174,6 +175,7 @@ def is_soon(one: Forecast | None, most: int | None) -> bool:
 
 
 WAYS_OUT = "Raise the context window, let earlier turns be summarised, or stop."
+NO_SUMMARIES = "Summaries made no room here: raise the context window, or stop."
 
 
 def warning(one: Forecast) -> str:

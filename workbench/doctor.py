@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 import webbrowser
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -162,7 +163,9 @@ def browser() -> Finding:
 
 def _own_model(name: str, wanted: str, settings: Settings) -> Finding:
     """A model file that we did not pin: by path, or by its name in the models folder."""
-    places: list[Path] = [Path(wanted).expanduser(), settings.models_path / f"{wanted}.gguf"]
+    places = [settings.models_path / f"{wanted}.gguf"]
+    with suppress(RuntimeError):  # the ~ of nobody
+        places.insert(0, Path(wanted).expanduser())
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         return Finding(

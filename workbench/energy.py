@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import math
 import shutil
 import subprocess
 import time
@@ -27,7 +28,8 @@ LET_READ = (
 )
 WHAT_IT_IS = (
     "It is all that {parts} used while a model was asked, other programs and idle power included. Calls at the same"
-    " time share it equally; calls that failed or were stopped are left out."
+    " time share it equally; calls that failed or were stopped are left out. A run in which one call could not be"
+    " measured has no number."
 )
 
 
@@ -37,6 +39,10 @@ class Reader(Protocol):
     @property
     def part(self) -> str:
         """The part, as a sentence names it."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has looked lately; one that has not, after a rest, will tell at its next look what was used."""
 
     def sample(self) -> None:
         """Look; called about once a second, in a thread, while anything is measured."""
@@ -49,6 +55,7 @@ class Rapl:
     """The counters of processor packages and of their memory; each wraps around at its end."""
 
     part = "the processor and its memory (RAPL)"
+    is_ready = True
 
     def __init__(self, domains: Sequence[Path]) -> None:
         """`domains` are folders of the powercap tree. Raises OSError, ValueError where one cannot be read."""
@@ -82,8 +89,13 @@ class Nvidia:
     def __init__(self, command: str) -> None:
         self._command = command
         self._watts: float | None = None
-        self._sampled = self._until = time.monotonic()
+        self._sampled, self._until = -math.inf, time.monotonic()
         self._joules = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has asked lately; also when there was no answer."""
+        return time.monotonic() - self._sampled < STALE_SECONDS
 
     def sample(self) -> None:
         """Ask for the power now; what has passed since the last time is taken to have had it."""
@@ -92,7 +104,7 @@ class Nvidia:
                 [self._command, *QUERY], capture_output=True, text=True, timeout=QUERY_SECONDS, check=True
             ).stdout
         except (OSError, subprocess.SubprocessError):
-            self._watts = None
+            self._watts, self._sampled = None, time.monotonic()
             return
         known = [float(line) for line in told.split() if line.replace(".", "", 1).isdecimal()]  # else [N/A]
         self._watts = sum(known) if known else None
@@ -103,8 +115,7 @@ class Nvidia:
         """Joules since the last time; None while no fresh look has told the power."""
         self._go_on()
         joules, self._joules = self._joules, 0.0
-        is_fresh = time.monotonic() - self._sampled < STALE_SECONDS
-        return joules if self._watts is not None and is_fresh else None
+        return joules if self._watts is not None and self.is_ready else None
 
     def _go_on(self) -> None:
         now = time.monotonic()
@@ -180,13 +191,21 @@ class Meter:
             yield used
         finally:
             self._share_out()
+            if not self._is_ready:
+                used.joules = None  # it was over before anyone had looked
             self._open = [one for one in self._open if one is not used]
             if not self._open:
                 self._sampler.cancel()
                 self._sampler = None
 
+    @property
+    def _is_ready(self) -> bool:
+        return all(reader.is_ready for reader in self.readers)
+
     def _share_out(self) -> None:
-        """Give what was used since the last time to the calls under way, in equal parts."""
+        """Give what was used since the last time to the calls under way, in equal parts; it waits until it is known."""
+        if self._open and not self._is_ready:
+            return
         told = [reader.take() for reader in self.readers]
         known = [joules for joules in told if joules is not None]
         for used in self._open:

@@ -333,15 +333,36 @@ class Engine:
         self._loop.close()
         self.store.close()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let something run on the engine's loop beside its runs; it is cancelled when the engine closes."""
+    def spawn(self, work: Coroutine[Any, Any, None], using: Backend | None = None) -> None:
+        """Let something run on the engine's loop beside its runs; it is cancelled when the engine closes.
+
+        The backend that it is `using` stays open until its end, whatever becomes of its server.
+        """
+        held = contextlib.ExitStack()
+        if using is not None:
+            held.enter_context(self.holding(using))
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._companions.discard(task)
+            held.close()
 
         def begin() -> None:
             task = self._loop.create_task(work)
             self._companions.add(task)
-            task.add_done_callback(self._companions.discard)
+            task.add_done_callback(end)
 
         self._loop.call_soon_threadsafe(begin)
+
+    @contextlib.contextmanager
+    def holding(self, backend: Backend) -> Iterator[None]:
+        """Whoever asks a backend outside of a run has it stay open meanwhile, whatever becomes of its server."""
+        name = uuid4().hex
+        self._in_use.take(name, backend)
+        try:
+            yield
+        finally:
+            if not self._closing:  # then all backends are closed
+                self._in_use.give_back(name)
 
     def resolved(self, request: RunRequest) -> RunRequest:
         """The request with every default filled in, so that the log says what really ran. Raises InvalidRequest.
@@ -352,7 +373,8 @@ class Engine:
 
     def _suited(self, request: RunRequest) -> RunRequest:
         model = request.model or self.backend(request.backend).default_model
-        return suited.filled(self._machine(request.machine), request, self.probes.known(request.backend, model))
+        probe = self.probes.known(request.backend, model, request.settings.context_window)
+        return suited.filled(self._machine(request.machine), request, probe)
 
     def _begin(self, request: RunRequest, session: str, origin: Origin | None = None, belongs: str = "") -> str:
         # What comes from another run has its words, whatever the default versions are by now.

@@ -141,6 +141,12 @@ def _told(values: Iterable[float | None]) -> float | None:
     return round(sum(known), 6) if known else None
 
 
+def all_told(values: Iterable[float | None]) -> float | None:
+    """The sum; None where one of them is not known: what is left out would make the whole too small."""
+    found = list(values)
+    return None if None in found else _told(found)
+
+
 class RunStarted(Event):
     """The whole request and everything that would be needed to run it again."""
 
@@ -289,11 +295,15 @@ class ModelAnswered(Event):
 
 
 class CallFailed(Event):
-    """A model call ended without an answer; what had arrived stays in its deltas."""
+    """A model call ended without an answer; what had arrived stays in its deltas.
+
+    `context_window` is the one that its prompt was too long for, as far as the backend tells.
+    """
 
     kind: Literal["call_failed"] = "call_failed"
     call_id: str
     error: ErrorInfo
+    context_window: int | None = None
 
 
 class ToolCalled(Event):
@@ -496,6 +506,7 @@ class CallView:
     reading: Reading | None = None
     answer: ModelAnswered | None = None
     error: ErrorInfo | None = None
+    too_small: int | None = None  # the window that the prompt did not fit
     card: Card | None = None
     summarised: Summarised | None = None
     retried: Retried | None = None
@@ -665,7 +676,7 @@ class RunView:
             load_seconds=_told(a.load_seconds for a in answers),
             prefill_seconds=_told(a.prefill_seconds for a in answers),
             decode_seconds=_told(a.decode_seconds for a in answers),
-            joules=_told(a.joules for a in answers),
+            joules=all_told(a.joules for a in answers),
         )
 
     @property
@@ -831,7 +842,7 @@ class RunView:
 
     def _on_call_failed(self, event: CallFailed) -> None:
         if call := self._call(event.call_id):
-            call.error, call.ended_at = event.error, event.at
+            call.error, call.ended_at, call.too_small = event.error, event.at, event.context_window
 
     def _on_tool_called(self, event: ToolCalled) -> None:
         self._tools[event.tool_id] = self._append(ToolView(event))

@@ -53,6 +53,11 @@ def from_csv(text: str) -> list[Price]:
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restval="")
     names = {name.strip() for name in reader.fieldnames or ()}
     if not names >= NEEDED:
+        if any(";" in name for name in names):
+            raise InvalidRequest(
+                "The columns of this file are apart by semicolons.",
+                "Save it with commas between the columns, and with a point in the numbers: 0.15.",
+            )
         raise InvalidRequest(
             f"The first line does not name the columns {', '.join(sorted(NEEDED - names))}.",
             f"It reads: {','.join(COLUMNS)}",

@@ -4,6 +4,7 @@ import asyncio
 
 from workbench.backends import prompt_size
 from workbench.backends.base import Backend, ChatRequest, Message
+from workbench.errors import ContextOverflow
 from workbench.events import ModelAnswered, ModelCalled, RunView
 
 MOST_OFF = 2.0  # so many times its guess a prompt may really have
@@ -19,14 +20,27 @@ class Sizes:
         self._counted: tuple[ChatRequest | None, int | None] = None, None
         self._real: int | None = None
         self._off: list[tuple[int, float]] = []  # superstep -> how many times its guess the prompt had
+        self._fitted = 0  # tokens of the longest call that went well, prompt and answer
+        self._end: int | None = None  # where a prompt did not fit
+        self.lessons = 0  # how often a prompt that did not fit told something new
         for call in before.calls:
-            if call.answer is not None and not before.is_inherited(call):
+            if call.answer is not None:
+                self._fitted = max(self._fitted, _length(call.answer))
+            if before.is_inherited(call):
+                continue
+            if call.answer is not None:
                 self.learn(call.called, call.answer)
+            elif call.error is not None and call.error.code == ContextOverflow.code:
+                self.overflowed(call.called, call.too_small)
 
     @property
     def window(self) -> int | None:
-        """The window that calls have: the one that is wanted, else that of the last call, else the model's."""
-        return self._wanted or self._real or self._known
+        """The window that calls have: the one that is wanted, else that of the last call, else the model's.
+
+        It holds no more than what a prompt has shown that did not fit.
+        """
+        said = self._wanted or self._real or self._known
+        return min(said, self._end) if said and self._end else said or self._end
 
     async def count(self, request: ChatRequest) -> int | None:
         """The prompt's tokens, counted once for calls that ask the same: they begin in the order of their asking."""
@@ -49,8 +63,31 @@ class Sizes:
     def learn(self, called: ModelCalled, answer: ModelAnswered) -> None:
         """What an answer tells of the window and of how far off guesses are; some servers tell too few tokens."""
         self._real = answer.context_window or self._real
-        if called.prompt_counted or called.prompt_estimate is None or not answer.prompt_tokens:
+        self._fitted = max(self._fitted, _length(answer))
+        if not called.prompt_counted and called.prompt_estimate is not None and answer.prompt_tokens:
+            self._off.append((called.step, _off(called, answer.prompt_tokens)))
+
+    def overflowed(self, called: ModelCalled, window: int | None) -> None:
+        """What a prompt that did not fit tells: the window, else that it holds no more than what did fit.
+
+        A prompt that was guessed to fit has more tokens than its guess, also when the same step makes it again.
+        """
+        end = window or self._fitted
+        if not end:
             return
-        sent = tuple(Message.model_validate(message) for message in called.messages)
-        guessed = prompt_size.bounds(ChatRequest.model_validate({**called.parameters, "messages": sent}))[1]
-        self._off.append((called.step, min(max(answer.prompt_tokens / guessed, 1.0), MOST_OFF)))
+        if self.window is None or end < self.window:
+            self._end, self.lessons = end, self.lessons + 1
+        if not called.prompt_counted and (called.prompt_estimate or 0) < end:
+            self._off.append((called.step - 1, _off(called, end)))
+            self.lessons += 1
+
+
+def _off(called: ModelCalled, tokens: int) -> float:
+    """How many times its guess a prompt had that has so many tokens."""
+    sent = tuple(Message.model_validate(message) for message in called.messages)
+    guessed = prompt_size.bounds(ChatRequest.model_validate({**called.parameters, "messages": sent}))[1]
+    return min(max(tokens / guessed, 1.0), MOST_OFF)
+
+
+def _length(answer: ModelAnswered) -> int:
+    return (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)

@@ -1,4 +1,4 @@
-"""Which runs use which backend, so that one whose server was changed or removed is closed when the last has ended."""
+"""What uses which backend, so that one whose server was changed or removed is closed when the last use has ended."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from workbench.backends.base import Backend
 
 
 class InUse:
-    """The backends that runs in progress hold; safe for many threads. `close` is told of each that nobody needs."""
+    """The backends that runs and errands hold; safe for many threads. `close` is told of each that nobody needs."""
 
     def __init__(self, close: Callable[[Backend], None]) -> None:
         self._close = close
@@ -15,25 +15,25 @@ class InUse:
         self._retired: list[Backend] = []
         self._guard = threading.Lock()
 
-    def take(self, run_id: str, backend: Backend) -> None:
-        """A run begins to use a backend, in place of one that it used before."""
+    def take(self, user: str, backend: Backend) -> None:
+        """A run, or an errand, begins to use a backend, in place of one that it used before."""
         with self._guard:
-            self._held[run_id] = backend
+            self._held[user] = backend
 
-    def give_back(self, run_id: str) -> None:
-        """A run has ended."""
+    def give_back(self, user: str) -> None:
+        """It has ended."""
         with self._guard:
-            self._held.pop(run_id, None)
+            self._held.pop(user, None)
         self._close_unused()
 
     def retire(self, backend: Backend) -> None:
-        """No run is to begin with this backend any more."""
+        """Nothing is to begin with this backend any more."""
         with self._guard:
             self._retired.append(backend)
         self._close_unused()
 
     def retired(self) -> list[Backend]:
-        """Those that wait for a run's end."""
+        """Those that wait for the end of what uses them."""
         with self._guard:
             return list(self._retired)
 

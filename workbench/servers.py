@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -74,7 +75,7 @@ def keep(store: ServerStore, server: Server, settings: Settings, secret: SecretS
     The keyring may wait for its person. Raises InvalidRequest when something is amiss: then nothing has changed.
     """
     before = store.find(server.id)
-    server = checked(server)
+    server = _with_key_id(checked(server), before, secret)
     if server.variable and settings.secret(server.variable) is None:
         raise InvalidRequest(
             f"The variable {server.variable} is not set.", "Put the key there first, in .env or your shell."
@@ -92,6 +93,16 @@ def keep(store: ServerStore, server: Server, settings: Settings, secret: SecretS
     if before is not None and before.key_from == KEYRING and not (server.key_from == KEYRING and has_key):
         keys.remove(before)
     return kept
+
+
+def _with_key_id(server: Server, before: Server | None, secret: SecretStr | None) -> Server:
+    """The keyring belongs to all data folders: a key that is given goes to a place of this one's."""
+    known = before.options.get("key_id", "") if before is not None and before.key_from == KEYRING else ""
+    if not known and secret is not None:
+        known = uuid4().hex
+    others = {name: value for name, value in server.options.items() if name != "key_id"}
+    given = {"key_id": known} if known and server.key_from == KEYRING else {}
+    return server.model_copy(update={"options": others | given})
 
 
 def _same_place(before: Server, after: Server) -> bool:

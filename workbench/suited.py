@@ -39,7 +39,8 @@ def filled(machine: Machine, request: RunRequest, probe: Report | None) -> RunRe
         return request
     options, settings = dict(request.options), request.settings
     found: list[Suited] = []
-    for one in defaults(machine, abilities.of(probe)):
+    grows = options.get("summarise", "never") == "never"
+    for one in defaults(machine, abilities.of(probe, settings.context_window, grows)):
         if one.option == CONSTRAIN:
             if settings.constrain is None:
                 settings = settings.model_copy(update={"constrain": one.value})

@@ -1,5 +1,6 @@
 """Machines that grow: in a small window they end in ContextOverflow, or earlier turns give way to a summary."""
 
+from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
 
@@ -7,11 +8,12 @@ import pytest
 
 from agents import catalogue
 from tests.runs import action, at_rest, request, step, verdict
-from workbench.backends.base import ChatRequest
+from workbench.backends import prompt_size
+from workbench.backends.base import AnswerPart, ChatRequest, ModelInfo, Part
 from workbench.backends.scripted import ScriptedAnswer, ScriptedBackend
 from workbench.bench import RunBench
 from workbench.engine import Engine
-from workbench.errors import PromptError
+from workbench.errors import ContextOverflow, PromptError
 from workbench.events import ModelAnswered, NodeFinished, RunView, Summarised, Warned
 from workbench.request import Reply, RunRequest
 from workbench.settings import Settings
@@ -27,14 +29,41 @@ SUMMARY = "So far every sum came to four, and nothing is open."
 SEED = 7
 
 
+class SmallServer(ScriptedBackend):
+    """A server without a tokenizer to ask, which holds fewer tokens than it claims; `says` is what its refusal tells.
+
+    Its prompts have more tokens than anyone would guess.
+    """
+
+    def __init__(self, source: Any, holds: int, claims: int | None, says: int) -> None:
+        super().__init__(source)
+        self._holds, self._claims, self._says = holds, claims, says
+
+    async def model(self, name: str) -> ModelInfo:
+        return (await super().model(name)).model_copy(update={"context_window": self._claims})
+
+    async def count_tokens(self, request: ChatRequest) -> None:
+        return None
+
+    async def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
+        size = round(1.3 * prompt_size.bounds(request)[1])
+        if size > self._holds:
+            raise ContextOverflow("The prompt is too long.", context_window=self._says)
+        async for part in super().chat(request):
+            told = {"prompt_tokens": size, "context_window": self._claims}
+            yield part.model_copy(update=told) if isinstance(part, AnswerPart) else part
+
+
 class Thinker:
     """A model that writes 60 words a time: each says which one it is, so that what is sent can be told apart."""
 
-    def __init__(self, machine: str, summary: str | ScriptedAnswer = SUMMARY) -> None:
-        self._machine, self._summary, self._numbers = machine, summary, count(1)
+    def __init__(self, machine: str, summary: str | ScriptedAnswer = SUMMARY, thinking: str = "") -> None:
+        self._machine, self._summary, self._numbers, self._thinking = machine, summary, count(1), thinking
 
     def __call__(self, asked: ChatRequest) -> ScriptedAnswer:
         """The next answer of the kind that is asked for."""
+        if is_summariser(asked) and self._thinking and asked.think is not False:
+            return ScriptedAnswer(text=SUMMARY, thinking=self._thinking)
         if is_summariser(asked):
             return self._summary if isinstance(self._summary, ScriptedAnswer) else ScriptedAnswer(text=self._summary)
         number = next(self._numbers)
@@ -272,3 +301,88 @@ def test_the_person_can_write_the_summary_in_the_models_place(settings: Settings
     assert {one.text for one in summaries(view)} == {"My own notes."}
     assert "My own notes." in str(backend.requests[-1].messages)
     assert not any(map(is_summariser, backend.requests))
+
+
+LONG_THOUGHT = " ".join(f"hm{place}" for place in range(170))
+
+
+def test_a_model_that_thinks_unasked_is_asked_for_a_summary_without_thinking(settings: Settings) -> None:
+    view, backend = ended(settings, asks("stepwise", "when_needed"), thinking=LONG_THOUGHT)
+    assert view.status == "answered" and summaries(view) and "summary_failed" not in warnings(view)
+    assert {one.think for one in backend.requests if is_summariser(one)} == {False}
+    assert {one.think for one in backend.requests if not is_summariser(one)} == {None}
+
+
+class Unstoppable(ScriptedBackend):
+    """A backend that has no switch for thinking, and whose model thinks before every answer."""
+
+    async def model(self, name: str) -> ModelInfo:
+        return (await super().model(name)).model_copy(update={"capabilities": frozenset({"schema", "seed"})})
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_model_whose_thinking_cannot_be_switched_off_has_room_for_it_in_its_summary(
+    is_known: bool, settings: Settings
+) -> None:
+    thinker = Thinker("stepwise", thinking=LONG_THOUGHT)
+
+    def source(asked: ChatRequest) -> ScriptedAnswer:
+        answer = thinker(asked)
+        return answer if is_summariser(asked) else answer.model_copy(update={"thinking": "Well." if is_known else ""})
+
+    backend = Unstoppable(source)
+    asked = asks("stepwise", "when_needed", 900)
+    roomy = asked.model_copy(update={"settings": asked.settings.model_copy(update={"max_tokens": 400})})
+    engine = Engine(settings, {"scripted": backend})
+    try:
+        view = at_rest(engine, engine.submit(roomy))
+    finally:
+        engine.close()
+    assert view.status == "answered", view.finished
+    assert {one.text for one in summaries(view)} == {SUMMARY} and warnings(view).count("summary_failed") == (
+        0 if is_known else 1
+    )
+    assert {one.think for one in backend.requests} == {None}
+
+
+@pytest.mark.parametrize("machine", [name for name in STEPS if name != "act"])  # it is full before the second fails
+def test_after_two_summaries_that_failed_no_more_are_paid_for_and_the_full_window_is_told(
+    machine: str, settings: Settings
+) -> None:
+    view, backend = ended(settings, asks(machine, "when_needed"), summary=ScriptedAnswer(error="content_refused"))
+    assert view.status == "failed" and not summaries(view)
+    told = warnings(view)
+    assert told.count("summary_failed") == len([one for one in backend.requests if is_summariser(one)]) == 2
+    assert told.count("context_filling") == 1
+
+
+@growing
+@pytest.mark.parametrize("claims", [None, 131_072])
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_window_that_nobody_knew_is_learnt_when_a_prompt_does_not_fit(
+    machine: str, tells: bool, claims: int | None, settings: Settings
+) -> None:
+    asked = asks(machine, "when_needed")
+    holds = {"react": 2_800, "act": 2_800}.get(machine, 1_700)
+    asked = asked.model_copy(update={"settings": asked.settings.model_copy(update={"context_window": None})})
+    backend = SmallServer(Thinker(machine), holds, claims, holds if tells else 0)
+    engine = Engine(settings, {"scripted": backend})
+    try:
+        view = at_rest(engine, engine.submit(asked))
+    finally:
+        engine.close()
+    assert view.status == "answered", view.finished
+    assert summaries(view) and warnings(view).count("window_smaller") == 1
+
+
+def test_where_nothing_was_to_be_summed_up_an_unknown_window_ends_the_run_as_before(settings: Settings) -> None:
+    asked = asks("stepwise", "when_needed")
+    asked = asked.model_copy(update={"settings": asked.settings.model_copy(update={"context_window": None})})
+    backend = SmallServer(Thinker("stepwise"), 20, None, 0)
+    engine = Engine(settings, {"scripted": backend})
+    try:
+        view = at_rest(engine, engine.submit(asked))
+    finally:
+        engine.close()
+    assert view.finished is not None and view.finished.error is not None
+    assert view.finished.error.code == "context_overflow" and not backend.requests

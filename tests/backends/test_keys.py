@@ -10,17 +10,24 @@ import keyring
 import pytest
 from keyring.backends.fail import Keyring as NoKeyring
 from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+import workbench.servers
 from tests.backends.asking import ask, collect, texts
 from tests.echo_server import Echo
 from tests.keyrings import MemoryKeyring
 from tests.ollama_server import serving
 from workbench.backends import keys, registry
-from workbench.backends.guard import _cleaned
+from workbench.backends.guard import Guard, _cleaned
 from workbench.backends.keys import SERVICE, Key
 from workbench.backends.servers import Server
 from workbench.errors import AuthenticationFailed, InvalidRequest
 from workbench.settings import Settings, load
+from workbench.store.database import Database
+from workbench.store.servers import ServerStore
 
 KEY = "sk-echo/77aa+31bc"
 LAB = Server(kind="openai", name="lab", address="https://lab.example/v1", key_from="keyring")
@@ -254,3 +261,45 @@ async def test_bytes_are_cleaned_wherever_their_chunks_end(size: int):
 
     clean = b"".join([chunk async for chunk in _cleaned(chunks(), [b"sk-123"])])
     assert clean == b"a sk-12 [key]x sk-1[key] sk-12"
+
+
+@pytest.mark.parametrize("secret", [KEY, "correcthorsebattery"])
+async def test_a_refusal_that_echoes_the_key_in_other_letters_is_told_without_it(kind: str, secret: str):
+    async def refuse(request: Request) -> Response:
+        echoed = "".join(f"\\u{ord(sign):04x}" for sign in request.headers["authorization"])
+        return Response(f'{{"error": "bad token {echoed}"}}', status_code=401, media_type="application/json")
+
+    with serving(Starlette(routes=[Route("/{path:path}", refuse, methods=["GET", "POST"])])) as url:
+        server = Server(kind=kind, name="lab", address=url, key_from="env:LAB_KEY")
+        backend = registry.create(server.id, environment(LAB_KEY=secret), server)
+        seen = [str(await backend.status()) for _ in range(2)]  # the first refusal forgets the key
+        for attempt in (backend.models(), collect(backend, ask("m"))):
+            with pytest.raises(AuthenticationFailed) as caught:
+                await attempt
+            seen.append(f"{caught.value.message} {caught.value.hint}")
+        await backend.close()
+    assert len(seen) == 4 and all(seen) and secret not in "".join(seen)
+
+
+async def test_what_was_a_key_is_masked_after_it_was_refused_and_another_one_is_given():
+    given = iter([KEY, f"{KEY}-and-more"])
+    key = Key(lambda: SecretStr(next(given)))
+    guard = Guard("http://lab", key, "")
+    for _ in range(2):
+        await key.value()
+        key.forget()
+    assert guard.mask(f"<{KEY}> <{KEY}-and-more>") == "<[key]> <[key]>"
+    assert KEY.encode() in [needle.encode() for needle in guard._needles()]
+
+
+def test_two_data_folders_with_a_server_of_one_name_keep_each_their_key(tmp_path: Path, own_keyring: MemoryKeyring):
+    stores = [ServerStore(Database(f"sqlite:///{tmp_path / name}.db")) for name in ("one", "two")]
+    for number, store in enumerate(stores):
+        workbench.servers.keep(store, LAB, environment(), SecretStr(f"sk-of-folder-{number}"))
+    one, two = (store.all()[0] for store in stores)
+    assert asyncio.run(keys.of(one, environment()).value()) == "sk-of-folder-0"
+    workbench.servers.keep(stores[1], two, environment(), SecretStr("sk-of-folder-2"))
+    assert asyncio.run(keys.of(stores[1].all()[0], environment()).value()) == "sk-of-folder-2"
+    workbench.servers.remove(stores[1], stores[1].all()[0])
+    assert list(own_keyring.kept.values()) == ["sk-of-folder-0"]
+    assert asyncio.run(keys.of(one, environment()).value()) == "sk-of-folder-0"

@@ -135,6 +135,43 @@ def test_a_header_tells_its_layers_heads_and_how_long_the_file_must_be(tmp_path:
     assert found.copied == 3 * 144 and found.whole == (tmp_path / "a.gguf").stat().st_size
 
 
+DAMAGED = {
+    "alignment 0": ({"general.alignment": number(0)}, "alignment is 0"),
+    "endless layers": (
+        {"general.architecture": named("x"), "x.block_count": struct.pack("<IQ", 10, 1 << 50)},
+        "1125899906842624 layers",
+    ),
+    "a text for a number": ({"general.alignment": named("x")}, "x"),
+    "no number": (
+        {"general.architecture": named("x"), "x.embedding_length": struct.pack("<If", 6, float("inf"))},
+        "infinity",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_header_is_told_as_such(tmp_path: Path, case: str):
+    keys, why = DAMAGED[case]
+    with pytest.raises(ModelUnusable, match=f"is not a readable GGUF model file: .*{why}"):
+        gguf.read(write_model(tmp_path / "bad.gguf", keys))
+
+
+def test_a_header_too_large_for_the_memory_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(gguf, "_header", full)
+    with pytest.raises(ModelUnusable, match="MemoryError"):
+        gguf.read(write_model(tmp_path / "large.gguf", {}))
+
+
+def test_a_tensor_of_endless_dimensions_is_not_read_through(tmp_path: Path):
+    tensor = text("w") + struct.pack("<I", 1 << 31) + bytes(64)
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + tensor)
+    with pytest.raises(ModelUnusable, match="2147483648 dimensions"):
+        gguf.read(tmp_path / "bad.gguf")
+
+
 def test_a_split_model_is_weighed_whole_and_misses_its_parts(tmp_path: Path):
     keys = {"general.architecture": named("llama")}
     first = write_model(tmp_path / "big-00001-of-00002.gguf", keys)
@@ -149,14 +186,28 @@ def test_what_does_not_fit_says_both_numbers_and_what_would(small_model: Path):
     free = 700_000_000
     refused = memory.refusal(small_model, 32_768, 2, free)
     assert refused is not None
-    assert refused.message.endswith("2 slots of 32,768 tokens each needs 1.4 GB of memory, and 700 MB are free.")
+    assert refused.message.endswith(
+        "2 slots of 32,768 tokens each needs at least 1.2 GB of memory (1.4 GB to be quick), and 700 MB are free."
+    )
     fitting = int(re.findall(r"a context window of ([\d,]+) tokens", refused.hint)[0].replace(",", ""))
     assert memory.needed(small_model, fitting, 2) <= free < memory.needed(small_model, fitting + 256, 2)
+    assert "slow" not in refused.hint
     fewer = memory.refusal(small_model, 4096, 16, 800_000_000)
     assert fewer and re.search(r" or \d slots under Models", fewer.hint)
     assert memory.needed(small_model, 4096, int(fewer.hint.split(" slots under")[0][-1])) <= 800_000_000
     hopeless = memory.refusal(small_model, 512, 1, 50_000_000)
     assert hopeless and hopeless.hint == "Choose a smaller model, or close other programs."
+
+
+def test_what_would_fit_only_with_patience_is_offered_where_nothing_fits_whole(small_model: Path):
+    free = 500_000_000  # the file alone has 491 MB
+    refused = memory.refusal(small_model, 8192, 2, free)
+    assert refused and "needs at least 570 MB of memory (801 MB to be quick), and 500 MB are free." in refused.message
+    offered = re.search(r"a context window of ([\d,]+) tokens or 1 slot under Models \(slow", refused.hint)
+    assert offered is not None
+    window = int(offered[1].replace(",", ""))
+    assert memory.refusal(small_model, window, 2, free) is None and memory.refusal(small_model, 8192, 1, free) is None
+    assert memory.refusal(small_model, window + 256, 2, free) is not None
 
 
 def test_a_model_whose_file_does_not_fit_whole_is_loaded_with_a_warning(small_model: Path):
@@ -236,9 +287,20 @@ async def test_a_model_that_does_not_fit_is_refused_before_a_process_begins(
     room(200_000_000)
     monkeypatch.setattr(embedded.LlamaProcess, "_spawn", lambda process: pytest.fail("a process was started"))
     backend = embedded.create(small)
-    with pytest.raises(ModelUnusable, match=r"1,024 tokens needs \d+ MB of memory, and 200 MB are free") as caught:
+    with pytest.raises(
+        ModelUnusable, match=r"1,024 tokens needs at least \d+ MB of memory .*, and 200 MB are free"
+    ) as caught:
         _ = [part async for part in backend.chat(HELLO)]
     assert "smaller model" in caught.value.hint and backend.pid is None
+    await backend.close()
+
+
+async def test_a_window_that_the_call_asked_for_is_made_smaller_where_it_was_chosen(small: Settings, room: Room):
+    room(500_000_000)
+    backend = embedded.create(small)
+    with pytest.raises(ModelUnusable, match="32,768") as caught:
+        _ = [part async for part in backend.chat(HELLO.model_copy(update={"context_window": 32_768}))]
+    assert re.match(r"Choose a context window of [\d,]+ tokens under Model settings \(slow", caught.value.hint)
     await backend.close()
 
 
@@ -271,4 +333,7 @@ async def test_the_memory_of_a_window_is_told_to_others(small: Settings):
     assert await backend.memory_for("nobody has it", 1024) is None
     with pytest.raises(ModelMissing):
         backend.needs("nobody has it")
+    trained = backend.needs(SMALL_MODEL, 1_000_000)
+    assert trained.context == 32_768 and trained == backend.needs(SMALL_MODEL, 32_768)
+    assert await backend.memory_for(SMALL_MODEL, 1_000_000) == trained.total
     await backend.close()

@@ -61,6 +61,23 @@ async def test_a_broken_file_is_listed_with_what_is_wrong(backend: EmbeddedBacke
     assert not any(info.installed for info in found.values() if info.name != "whole")
 
 
+async def test_the_home_of_nobody_is_a_model_that_is_missing(tmp_path: Path, folder: Path):
+    nobody = "~nosuchuser/x.gguf"
+    backend = embedded.create(Settings(home=tmp_path, models_folder=folder, embedded_model=nobody))
+    request = ChatRequest(model=nobody, messages=(Message(role="user", content="hello"),))
+    with pytest.raises(ModelMissing, match="~nosuchuser is nobody's home folder"):
+        model_files.add(Path(nobody), folder)
+    with pytest.raises(ModelMissing, match="nobody's home"):
+        backend.verify(nobody)
+    with pytest.raises(ModelMissing, match="nobody's home"):
+        _ = [part async for part in backend.chat(request)]
+    assert await backend.count_tokens(request) is None and await backend.memory_for(nobody, 512) is None
+    listed = next(info for info in await backend.models() if info.name == nobody)
+    assert "nobody's home" in listed.wrong and listed.size is None and not listed.installed
+    assert not (await backend.status()).ready
+    await backend.close()
+
+
 async def test_a_pinned_file_with_other_bytes_is_found_out_even_with_its_old_time(
     backend: EmbeddedBackend, folder: Path
 ):

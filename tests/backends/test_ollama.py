@@ -6,11 +6,12 @@ import ollama as official
 import pytest
 
 from tests.backends.asking import ask, collect, texts
-from tests.ollama_server import CHAT, EMBEDDER, LAYERS, PULLABLE, OllamaServer, ollama_server
+from tests.ollama_server import CHAT, EMBEDDER, LAYERS, PULLABLE, OllamaServer, Refused, ollama_server
 from workbench.backends import ollama as backend_module
 from workbench.backends import registry
 from workbench.backends.base import ChatRequest, LoadingPart, Message, ToolSpec
 from workbench.backends.ollama import OllamaBackend, client_address
+from workbench.backends.servers import Server, origin
 from workbench.errors import (
     BackendError,
     BackendUnreachable,
@@ -51,6 +52,7 @@ async def test_ollama_host_is_understood_in_all_its_forms(host: str, address: st
     backend = registry.create("ollama", load({"OLLAMA_HOST": host}, dotenv=None))
     assert isinstance(backend, OllamaBackend)
     assert str(backend._client._client.base_url).rstrip("/") == address
+    assert origin(backend._guard._address) == origin(address), "whom it guards is whom it asks"
     await backend.close()
 
 
@@ -280,7 +282,7 @@ async def test_the_official_client_pulls_copies_and_deletes_on_the_test_server(o
     steps = [step async for step in await client.pull(PULLABLE, stream=True)]
     assert steps[0].status == "pulling manifest"
     weights = [step.completed for step in steps if step.total == LAYERS[0]]
-    assert weights == [None, 250_000, 500_000, 750_000, 1_000_000]
+    assert weights == [None, 250_000, 500_000, 750_000], "of a layer's end it says nothing"
     assert steps[-1].status == "success"
     with pytest.raises(official.ResponseError, match="file does not exist"):
         _ = [step async for step in await client.pull("nobody/nothing", stream=True)]
@@ -289,3 +291,31 @@ async def test_the_official_client_pulls_copies_and_deletes_on_the_test_server(o
     names = [model.model for model in (await client.list()).models]
     assert "mine:latest" in names and PULLABLE not in names
     await client.close()
+
+
+async def test_what_a_named_server_lacks_is_fetched_by_a_command_that_asks_it(ollama: OllamaServer) -> None:
+    backend = OllamaBackend(ollama.url, server=Server(kind="ollama", name="lab", address=ollama.url))
+    for attempt in (backend.model("llama9:7b"), collect(backend, ask("llama9:7b"))):
+        with pytest.raises(ModelMissing) as caught:
+            await attempt
+        assert "`python -m workbench models pull llama9:7b --server lab`" in caught.value.hint
+    await backend.close()
+
+
+async def test_a_model_that_the_server_cannot_describe_hides_no_other_one(
+    ollama: OllamaServer, client: OllamaBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = ollama.find
+
+    def damaged(name: str) -> str:
+        if name == "thinks:latest":
+            raise Refused(500, "unsupported model format")
+        if name == "calls:latest":
+            raise Refused(404, "model 'calls:latest' not found")
+        return find(name)
+
+    monkeypatch.setattr(ollama, "find", damaged)
+    found = {info.name: info for info in await client.models()}
+    assert "unsupported model format" in found["thinks:latest"].wrong and found["thinks:latest"].size
+    assert CHAT in found and not found[CHAT].wrong
+    assert "calls:latest" not in found, "it was deleted meanwhile"

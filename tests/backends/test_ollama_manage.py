@@ -12,7 +12,7 @@ import pytest
 from tests.backends.asking import ask, collect
 from tests.ollama_server import CHAT, DEFAULT_CONTEXT, EMBEDDER, LAYERS, PULLABLE, OllamaServer
 from workbench.backends import manage
-from workbench.backends.manage import Errands, Load, LoadedModel, ManagesModels, Pull, Pulls
+from workbench.backends.manage import Errands, Load, LoadedModel, ManagesModels, Pull, PullProgress, Pulls
 from workbench.backends.ollama import OllamaBackend
 from workbench.errors import (
     BackendError,
@@ -39,7 +39,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def spawner(loop: asyncio.AbstractEventLoop) -> Any:
-    def spawn(work: Coroutine[Any, Any, None]) -> None:
+    def spawn(work: Coroutine[Any, Any, None], backend: ManagesModels) -> None:
         asyncio.run_coroutine_threadsafe(work, loop)
 
     return spawn
@@ -339,3 +339,39 @@ def test_what_fails_in_the_background_keeps_its_reason(ollama: OllamaServer, loo
     slow.cancel()
     assert slow.wait(5) and slow.state == "cancelled"
     asyncio.run_coroutine_threadsafe(backend.close(), loop).result(5)
+
+
+# --- what the person chose, and what became of the model meanwhile ---
+
+
+async def test_a_run_has_the_chosen_window_also_after_the_model_has_left(ollama: OllamaServer) -> None:
+    ollama.add("m:latest")
+    backend, other = OllamaBackend(ollama.url), OllamaBackend(ollama.url)
+    await backend.load("m:latest", 8192, "-1")
+    await other.unload("m:latest")
+    for _ in range(2):
+        await collect(backend, ask("m:latest"))
+    assert ollama.loads == [("m:latest", 8192), ("m:latest", 8192)], "loaded once more, with its window"
+    assert not backend._kept, "how long it was to stay ended with its leaving"
+    await backend.close()
+    await other.close()
+
+
+async def test_a_model_of_a_server_that_tells_no_window_is_kept_with_its_own(
+    ollama: OllamaServer, client: OllamaBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = ollama.running
+    monkeypatch.setattr(ollama, "running", lambda name: running(name) | {"context_length": None})
+    await client.load(CHAT, 8192)
+    await client.keep(CHAT, "30m")
+    assert ollama.loads == [(CHAT, 8192)]
+
+
+def test_a_layer_is_there_once_the_server_goes_on_to_the_next_step() -> None:
+    pull = PullProgress(status="").taken("pulling a", "a", 970, 1000)
+    assert pull.done == 970
+    pull = pull.taken("pulling b", "b", 50, 100)
+    assert [layer.done for layer in pull.layers] == [1000, 50]
+    again = pull.taken("pulling manifest", "", 0, 0).taken("pulling a", "a", 1000, 1000)
+    assert [layer.done for layer in again.layers] == [1000, 50], "the list of layers is not their end"
+    assert [layer.done for layer in pull.taken("verifying sha256 digest", "", 0, 0).layers] == [1000, 100]

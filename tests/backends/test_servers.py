@@ -84,6 +84,11 @@ def test_how_long_models_stay_is_kept(time: str):
     assert checked(server).options == {"keep_alive": time}
 
 
+def test_models_may_stay_forever():
+    server = Server(kind="ollama", name="a", address="http://lab:1", options={"keep_alive": "Forever"})
+    assert checked(server).options == {"keep_alive": "-1"}
+
+
 def test_how_long_models_stay_must_be_a_time():
     with pytest.raises(InvalidRequest, match="'a while'"):
         checked(Server(kind="ollama", name="a", address="http://lab:1", options={"keep_alive": "a while"}))

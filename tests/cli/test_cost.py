@@ -43,6 +43,11 @@ def test_the_same_is_there_as_json(terminal: Terminal):
     assert (failure["record"], failure["kind"], failure["story"]["then"]) == ("failure", "prose", "mended")
 
 
+def test_a_number_of_failures_below_none_is_refused(terminal: Terminal):
+    code, _, err = terminal("models", "answers", "--failures", "-3")
+    assert code == 2 and "-3 is no number from 0 on" in err
+
+
 def test_a_date_that_is_none_is_refused(terminal: Terminal):
     code, _, err = terminal("models", "answers", "--since", "yesterday")
     assert code == 2 and "'yesterday' is no date" in err and "2026-11-23" in err

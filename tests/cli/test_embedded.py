@@ -41,6 +41,16 @@ def test_a_models_memory_is_told_with_the_sizes_that_are_set(
     monkeypatch.setattr(memory, "available", lambda: 300_000_000)
     code, out, _ = terminal("models", "memory", SMALL_MODEL, "--context", "32768")
     assert code == 3 and "32,768" in out and "It does not fit." in out
+    code, out, _ = terminal("models", "memory", SMALL_MODEL, "--context", "1000000", "--slots", "16")
+    assert f"{SMALL_MODEL}, 16 x 32,768 tokens" in out
+    assert "trained for 32,768: it gets no more of the 1,000,000" in out
+    assert re.search(rf"in all +{memory.size(memory.needed(small_model, 32_768, 16))}", out)
+
+
+def test_the_home_of_nobody_is_told_in_a_sentence(terminal: Terminal, folder: Path):
+    for command in (("add",), ("verify",), ("memory",)):
+        code, out, err = terminal("models", *command, "~nosuchuser/x.gguf")
+        assert code == 3 and out == "" and "~nosuchuser is nobody's home folder here" in err
 
 
 def test_a_file_is_taken_in_verified_and_removed(terminal: Terminal, folder: Path, tmp_path: Path):

@@ -167,3 +167,11 @@ def test_a_server_that_the_person_has_named_is_asked_by_its_name(terminal: Termi
     assert code == 2 and "attic" in err
     code, _, err = terminal("models", "ps", "--server", name)
     assert code == 3 and server.url in err
+
+
+def test_a_server_of_another_kind_is_not_taken_for_one_of_ollama(terminal: Terminal) -> None:
+    code, _, err = terminal("models", "ps", "--server", "openai@x")
+    assert code == 2 and "There is no server named x here (openai@x)." in err
+    assert "servers add openai@x" in err
+    code, _, err = terminal("models", "ps", "--server", "nope")
+    assert "servers add ollama@nope" in err and "any more" not in err

@@ -7,6 +7,10 @@ import pytest
 
 from tests.cli.typing import Terminal
 from tests.ollama_server import OllamaServer, ollama_server
+from tests.store.test_probes import probe
+from workbench.cli.stores import open_database
+from workbench.settings import Settings
+from workbench.store.probes import ProbeStore
 
 MODEL = "model:latest"
 
@@ -41,3 +45,16 @@ def test_no_probe_yet_says_how_to_make_one(terminal: Terminal) -> None:
 def test_a_model_that_is_not_there_is_a_sentence(terminal: Terminal, server: OllamaServer) -> None:
     code, _, err = terminal("models", "probe", "nothing", "--backend", "ollama")
     assert code == 3 and "does not have the model nothing" in err
+
+
+@pytest.mark.parametrize("window", ["-5", "0", "511"])
+def test_a_window_in_which_nothing_is_tried_is_refused(terminal: Terminal, window: str) -> None:
+    code, _, err = terminal("models", "probe", MODEL, "--context", window)
+    assert code == 2 and "must be 512 or more" in err
+
+
+def test_a_probe_whose_process_was_killed_is_listed_as_not_finished(terminal: Terminal, settings: Settings) -> None:
+    with open_database(settings) as database:
+        ProbeStore(database).keep(probe(1).model_copy(update={"status": "running"}))
+    code, out, _ = terminal("models", "probes")
+    assert code == 0 and "quick, not finished" in out and "running" not in out

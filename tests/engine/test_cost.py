@@ -25,6 +25,7 @@ class Steady:
     """A reader of which every look finds five joules used."""
 
     part = "the test"
+    is_ready = True
 
     def sample(self) -> None:
         """Nothing to do."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pydantic import SecretStr
@@ -14,10 +15,12 @@ from pydantic import SecretStr
 from tests.echo_server import Echo
 from tests.experiments.sweeping import plan
 from tests.keyrings import MemoryKeyring
-from tests.ollama_server import serving
+from tests.ollama_server import PULLABLE, ollama_server, serving
 from tests.runs import finish
 from workbench import doctor, servers
 from workbench.backends import registry
+from workbench.backends.manage import Errands, Pull
+from workbench.backends.ollama import OllamaBackend
 from workbench.backends.scripted import ScriptedBackend
 from workbench.backends.servers import Server
 from workbench.carry import leaving
@@ -174,7 +177,7 @@ def test_a_server_that_was_removed_is_named_with_what_to_do(echo: Echo, open_eng
     _, failed = finish(engine, run_id := engine.submit(asked("openai@lab")))
     assert failed.status == "failed"
     engine.servers.remove("openai@lab")
-    with pytest.raises(InvalidRequest, match="no server named lab here any more") as caught:
+    with pytest.raises(InvalidRequest, match="no server named lab here") as caught:
         engine.submit(asked("openai@lab"))
     assert "models servers add openai@lab" in caught.value.hint
     engine.resume(run_id)
@@ -290,7 +293,8 @@ def test_a_key_is_not_sent_to_the_new_address_of_its_server(
 ):
     engine = open_engine()
     keep_with_key(engine, lab(echo, key_from="keyring"))
-    moved = lab(other, key_from="keyring")
+    (kept,) = engine.servers.all()
+    moved = kept.model_copy(update={"address": lab(other).address})
     with pytest.raises(InvalidRequest, match="not sent to another address"):
         servers.keep(engine.servers, moved, engine.settings)
     assert engine.servers.all()[0].address == lab(echo).address
@@ -298,7 +302,7 @@ def test_a_key_is_not_sent_to_the_new_address_of_its_server(
     status = engine.on_loop(engine.backend("openai@lab").status())
     assert not status.ready and "no key of openai@lab" in status.detail
     assert other.headers == []
-    engine.servers.keep(lab(echo, key_from="keyring"))
+    engine.servers.keep(kept)
     servers.keep(engine.servers, moved, engine.settings, SecretStr("sk-another-1234567"))
     assert engine.on_loop(engine.backend("openai@lab").status()).ready
     assert list(own_keyring.kept.values()) == ["sk-another-1234567"]
@@ -350,3 +354,38 @@ def test_every_kind_that_can_have_servers_makes_its_own_backend(echo: Echo):
         backend = registry.create(server.id, load({}, None), server)
         assert (backend.name, backend.default_model) == (f"{kind}@lab", "m")
         assert backend.title.startswith("lab (")
+
+
+def test_a_pull_outlives_a_change_of_its_server(open_engine: Callable[..., Engine]):
+    with ollama_server() as ollama:
+        ollama.pull_pause = 0.1
+        engine, server = open_engine(), Server(kind="ollama", name="lab", address=ollama.url)
+        engine.servers.keep(server)
+        before = engine.backend(server.id)
+        pull = Pull(cast(OllamaBackend, before), PULLABLE)
+        Errands[Pull](engine.spawn).start(pull)
+        while pull.snapshot().progress.done < 500_000:
+            assert not pull.wait(0.01)
+        engine.servers.keep(server.model_copy(update={"options": {"keep_alive": "10m"}}))
+        assert engine.backend(server.id) is not before
+        assert pull.wait(10) and (pull.state, pull.error) == ("done", None)
+        until = time.monotonic() + 5
+        while "_client" in vars(before) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert "_client" not in vars(before), "then nobody needs it"
+
+
+def test_a_backend_that_is_held_is_open_whatever_becomes_of_its_server(
+    echo: Echo, other: Echo, open_engine: Callable[..., Engine]
+):
+    engine = open_engine()
+    engine.servers.keep(lab(echo))
+    before = engine.backend("openai@lab")
+    with engine.holding(before):
+        engine.on_loop(before.models())
+        engine.servers.keep(lab(other))
+        engine.on_loop(engine.backend("openai@lab").models())
+        engine.on_loop(asyncio.sleep(0.05))
+        assert "_sdk" in vars(before)
+    engine.on_loop(asyncio.sleep(0.05))
+    assert "_sdk" not in vars(before)

@@ -59,7 +59,7 @@ def test_edited_prices_are_kept_and_what_is_wrong_with_them_is_said(
     said: dict[str, object] = {}
     monkeypatch.setattr(session, "put", said.__setitem__)
     good = {"backend": "openai", "model": "m", "currency": "eur", "prompt": 1.0, "cached": None, "completion": 2.0}
-    costs.save([good])
+    costs.save([good], [])
     assert said[session.PROBLEM] is None and said[session.PRICES_SAVED] == 1
     (kept,) = PriceStore(engine().store.database).all()
     assert (kept.currency, kept.cached, kept.completion) == ("EUR", None, 2.0)
@@ -67,10 +67,22 @@ def test_edited_prices_are_kept_and_what_is_wrong_with_them_is_said(
         ([good, good], "two prices"),
         ([good | {"prompt": None}], "Row 1: the price of a million prompt"),
     ):
-        costs.save(rows)
+        costs.save(rows, [kept])
         problem = said[session.PROBLEM]
         assert isinstance(problem, session.Problem) and words in problem.message
     assert [one.currency for one in PriceStore(engine().store.database).all()] == ["EUR"]
+
+
+def test_saving_prices_leaves_those_that_another_tab_set_meanwhile(app: App, engine: EngineOf):
+    at = app()
+    prices = PriceStore(engine().store.database)
+    prices.keep([demo(model="a")])
+    drawn = prices.all()
+    rows = costs.rows_of(costs.table_of(drawn))
+    prices.keep([demo(model="b")])
+    costs.save([rows[0] | {"prompt": 5.0}], drawn)
+    assert [(one.model, one.prompt) for one in prices.all()] == [("a", 5.0), ("b", 1000.0)]
+    assert not at.exception
 
 
 def test_the_table_of_prices_gives_back_what_it_was_made_of():

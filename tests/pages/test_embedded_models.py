@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.backends.test_memory import named, write_model
+from tests.backends.test_memory import named, number, write_model
 from tests.pages.driving import html
 from workbench.backends import memory
 from workbench.backends.embedded import EmbeddedBackend
@@ -53,6 +53,9 @@ def test_sizes_are_set_on_the_page_with_what_they_need_and_hold_for_all_sessions
     assert engine().preferences.get("embedded") == {"context": 4096, "slots": 1}
     assert backend(engine).slots == engine().slots("embedded").size == 1
     assert "context 4,096" in html(at)
+    at.number_input(key="engine-size-context").set_value(1_000_000).run()
+    assert "It was trained for 32,768 tokens, and gets no more." in html(at)
+    assert f"needs about {memory.size(memory.needed(small_model, 32_768, 1))} of memory" in html(at)
     other = models(app)
     assert other.number_input(key="engine-size-context").value == 4096
     other.button(key="embedded-reset").click().run()
@@ -80,6 +83,15 @@ def test_a_broken_file_is_listed_and_a_good_one_verified(app: App, engine: Opene
     assert not at.exception
 
 
+def test_a_damaged_header_leaves_every_page_standing(app: App, folder: Path):
+    write_model(folder / "zero.gguf", {"general.alignment": number(0)})
+    at = app(WORKBENCH_MODELS=str(folder), WORKBENCH_BACKEND="embedded", WORKBENCH_EMBEDDED_MODEL="mine")
+    assert not at.exception
+    at.switch_page("pages/models.py").run()
+    assert any("its alignment is 0" in warning.value for warning in at.warning)
+    assert not at.exception
+
+
 def test_a_file_is_removed_only_after_a_question(app: App, folder: Path):
     at = models(app, WORKBENCH_MODELS=str(folder))
     at.button(key="remove-embedded-cut").click().run()
@@ -100,6 +112,9 @@ def test_a_file_elsewhere_is_added_by_its_path(app: App, folder: Path, tmp_path:
     at.text_input(key="own-model").set_value(str(tmp_path / "nowhere.gguf"))
     at.button(key="add-model").click().run()
     assert "There is no file" in at.error[0].value
+    at.text_input(key="own-model").set_value("~nosuchuser/x.gguf")
+    at.button(key="add-model").click().run()
+    assert "nobody's home folder" in at.error[0].value
     at.text_input(key="own-model").set_value(str(tmp_path / "far.gguf"))
     at.button(key="add-model").click().run()
     at.button(key="use-embedded-far").click().run()

@@ -1,11 +1,13 @@
 """The models page as a person meets it, without a browser."""
 
 import hashlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -14,9 +16,15 @@ from tests.backends.test_fetch import CONTENT, Publisher
 from tests.pages.driving import html
 from workbench import terminal
 from workbench.backends import fetch
+from workbench.backends import ollama as ollama_backend
+from workbench.backends.ollama import OllamaBackend
+from workbench.backends.servers import Server
+from workbench.engine import Engine
 from workbench.settings import DEFAULT_MODEL
+from workbench.ui import session
 
 App = Callable[..., AppTest]
+Get = Callable[[], Engine]
 
 
 def test_every_backend_says_whether_it_can_be_used_and_what_to_do(app: App):
@@ -98,4 +106,42 @@ def test_a_model_is_chosen_for_the_bench(app: App):
     at.button(key="use-scripted-demo").click().run()
     assert at.sidebar.selectbox(key="backend").value == "scripted"
     assert at.button(key="use-scripted-demo").label == "In use"
+    assert not at.exception
+
+
+@pytest.fixture
+def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Addresses of three servers that take a connection and never say a word."""
+    monkeypatch.setattr(ollama_backend, "STATUS_SECONDS", 0.6)
+    sockets = [socket.create_server(("127.0.0.1", 0), backlog=50) for _ in range(3)]
+    yield [f"http://127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+
+
+def test_servers_that_hang_are_asked_at_once_and_left_alone_for_a_while(
+    app: App, engine: Get, hung: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    status, models = OllamaBackend.status, OllamaBackend.models
+    monkeypatch.setattr(OllamaBackend, "status", lambda self: (asked.append(self.name), status(self))[1])
+    monkeypatch.setattr(OllamaBackend, "models", lambda self: (asked.append(f"models {self.name}"), models(self))[1])
+    skew = 0.0
+    monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + skew))
+    monkeypatch.setattr(session, "PATIENCE", 100)
+    at = app(OLLAMA_HOST="http://127.0.0.1:9")
+    names = [f"ollama@lab{number}" for number in range(3)]
+    for name, address in zip(names, hung, strict=True):
+        engine().servers.keep(Server(kind="ollama", name=name.removeprefix("ollama@"), address=address))
+    began = time.monotonic()
+    session.begin_surveys(names)
+    found = [session.survey(name) for name in names]
+    assert time.monotonic() - began < 1.5, "three at once take as long as one"
+    assert all("did not answer" in one.status.detail for one in found)
+    at.switch_page("pages/models.py").run()
+    skew = 30.0
+    at.run()
+    assert [name for name in asked if "@" in name] == names, "each once, and none of them for its models"
+    next(button for button in at.button if button.label == "Look again").click().run()
+    assert [name for name in asked if "@" in name] == names * 2
     assert not at.exception

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ollama_server import CHAT, EMBEDDER, PULLABLE, OllamaServer, ollama_server
+from tests.ollama_server import CHAT, EMBEDDER, PULLABLE, Model, OllamaServer, ollama_server
 from tests.pages.driving import html
 from workbench.ui import caring
 
@@ -83,8 +83,22 @@ def test_a_server_without_a_model_offers_to_pull_one(app: App, ollama: OllamaSer
     at.run()
     assert row(at, PULLABLE)
     assert [toast.value for toast in at.toast] == [f"{PULLABLE} is there."]
-    assert caring.pulls("ollama").all() == []
+    assert [toast.value for toast in at.run().toast] == []
     assert not at.exception
+
+
+def test_every_tab_that_saw_a_pull_is_told_of_its_end(app: App, ollama: OllamaServer):
+    ollama.pull_pause = 600.0
+    tabs = [models_page(app, ollama) for _ in range(2)]
+    tabs[0].text_input(key="pull-name-ollama").set_value(PULLABLE)
+    tabs[0].button(key="pull-ollama").click().run()
+    tabs[1].run()
+    ollama.pull_pause = 0.0
+    pull = caring.pulls("ollama").get(PULLABLE)
+    assert pull is not None and pull.wait(10)
+    for at in tabs:
+        assert [toast.value for toast in at.run().toast] == [f"{PULLABLE} is there."]
+        assert not at.exception
 
 
 def test_what_is_loaded_says_its_memory_and_when_it_goes(app: App, ollama: OllamaServer):
@@ -224,4 +238,27 @@ def test_a_server_that_the_person_has_named_has_its_own_models_and_pulls(
     at.button(key="pull-ollama@lab-gemma3:1b").click().run()
     assert [pull.name for pull in caring.pulls("ollama@lab").all()] == ["gemma3:1b"]
     assert caring.pulls("ollama").all() == []
+    assert not at.exception
+
+
+def test_a_model_with_a_tiny_window_can_be_loaded(app: App, ollama: OllamaServer):
+    ollama.models["tiny:latest"] = Model(context_length=128)
+    at = choose(models_page(app, ollama), "tiny:latest", "Load")
+    assert not at.exception
+    at.number_input(key="load-context").set_value(128).run()
+    at.button(key="load-now").click().run()
+    assert not at.exception
+    until = time.monotonic() + 5
+    while not ollama.loads and time.monotonic() < until:
+        time.sleep(0.02)
+    assert ollama.loads == [("tiny:latest", 128)]
+
+
+def test_a_second_load_with_another_window_is_not_dropped_without_a_word(app: App, ollama: OllamaServer):
+    at = models_page(app, ollama)
+    for window in (4096, 16384):
+        choose(at, "slow-load:latest", "Load")
+        at.number_input(key="load-context").set_value(window).run()
+        at.button(key="load-now").click().run()
+    assert [error.value for error in at.error if "being loaded already, with 4,096 tokens" in error.value]
     assert not at.exception

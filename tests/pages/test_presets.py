@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
+from tests.ollama_server import ollama_server
 from tests.pages.driving import DRAFTS, ask, html, open_app
+from tests.pages.test_probing import MODEL, report
 from workbench.engine import Engine
 from workbench.store.presets import PresetStore
 
@@ -98,6 +100,31 @@ def test_the_last_form_that_was_run_is_restored_and_a_first_start_is_as_ever(app
     assert is_that_form(other) and other.text_area(key="question").value == ""
     assert "preset" not in other.query_params and "run" not in other.query_params
     assert not other.exception
+
+
+def test_a_choice_against_the_probe_comes_back_also_where_it_is_the_usual_value(app: App, engine: Opened):
+    def dialect(at: AppTest) -> str:
+        at.run()  # what would suit is settled before each drawing
+        assert not at.exception
+        return str(at.button_group(key="option-react-dialect").value)
+
+    with ollama_server() as server:
+        behaviour = server.add(MODEL)
+        at = app(OLLAMA_HOST=server.url, WORKBENCH_BACKEND="ollama", OLLAMA_MODEL=MODEL)
+        at.button_group(key="machine").set_value("react").run()
+        engine().probes.keep(report(behaviour.digest(MODEL), native=6))
+        assert dialect(at) == "native"
+        at.button_group(key="option-react-dialect").set_value("json").run()
+        save(at, "As JSON")
+        again = open_app()
+        assert dialect(again) == "json" and not has(again, "preset-update")
+        assert "The usual settings suit this model." in html(again)
+        link = open_app(machine="react", backend="ollama", model=MODEL, dialect="json")
+        assert dialect(link) == "json"
+        again.button_group(key="option-react-dialect").set_value("native").run()
+        assert has(again, "preset-update")
+        again.button(key="preset-again").click().run()
+        assert dialect(again) == "json" and not has(again, "preset-update")
 
 
 def test_a_server_that_many_share_begins_as_ever(app: App):

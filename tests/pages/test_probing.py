@@ -9,10 +9,12 @@ from streamlit.testing.v1 import AppTest
 from tests.ollama_server import OllamaServer, ollama_server
 from tests.pages.driving import html
 from tests.store.test_probes import probe as bare
+from workbench.cost import Price
 from workbench.engine import Engine
 from workbench.events import RunStarted
 from workbench.probe.rates import rate
 from workbench.probe.report import Report, Result, Tools
+from workbench.store.prices import PriceStore
 
 App = Callable[..., AppTest]
 MODEL = "model:latest"
@@ -118,13 +120,93 @@ def test_a_dialect_that_the_person_chose_stays_and_one_of_the_probe_goes_with_it
     engine().probes.keep(report(behaviour.digest(MODEL), native=6))
     at.run()
     at.button_group(key="option-react-dialect").set_value("json").run()
-    assert at.button_group(key="option-react-dialect").value == "json"
-    assert "The usual settings suit this model." in html(at)
+    for _ in range(2):  # also once more, when the choice is no longer new
+        assert at.button_group(key="option-react-dialect").value == "json"
+        assert "The usual settings suit this model." in html(at)
+        at.run()
+    at.text_area(key="question").set_value("Why?")
+    at.button(key="run-button").click().run()
+    started = engine().store.events(at.session_state["run"])[0]
+    assert isinstance(started, RunStarted)
+    assert (started.request["options"]["dialect"], started.request["suited"]) == ("json", [])
     at.button_group(key="option-react-dialect").set_value("native").run()
     engine().probes.remove("p1")
     at.run()
     assert at.button_group(key="option-react-dialect").value == "json" and "Not probed yet" in html(at)
     assert not at.exception
+
+
+def test_an_older_run_that_is_taken_up_keeps_its_choices_against_the_probe(
+    app: App, ollama: OllamaServer, engine: Callable[[], Engine]
+) -> None:
+    behaviour = ollama.add(MODEL)
+    at = choose(opened(app, ollama), "react")
+    at.text_area(key="question").set_value("Why?")
+    at.button(key="run-button").click().run()
+    run = at.session_state["run"]
+    engine().probes.keep(report(behaviour.digest(MODEL), native=6))
+    again = AppTest.from_function(taken_up, kwargs={"run": run}).run().run()
+    assert not again.exception
+    assert again.text[0].value == "json {'dialect': 'json'}"
+
+
+def taken_up(run: str) -> None:
+    import streamlit as st
+
+    from agents import catalogue
+    from workbench.request import RunRequest
+    from workbench.ui import panel, session, suiting
+
+    machine, prefix = catalogue.load("react"), session.option_prefix("react")
+    request = RunRequest.model_validate(session.engine().store.events(run)[0].request)
+    if "taken" not in st.session_state:
+        st.session_state["taken"] = True
+        panel.take(request)
+    suiting.settle(machine, prefix, request.backend, request.model)
+    held = suiting.chosen(machine, prefix)
+    shown = st.session_state[session.field_key(prefix, "dialect")]
+    st.text(f"{shown} { {'dialect': held['dialect']} }")
+
+
+def test_a_probe_that_was_killed_is_not_shown_as_whole(
+    app: App, ollama: OllamaServer, engine: Callable[[], Engine]
+) -> None:
+    behaviour = ollama.add(MODEL)
+    at = opened(app, ollama)
+    engine().probes.keep(report(behaviour.digest(MODEL), status="running", depth="full"))
+    assert re.search(r"full probe [^<]*, not finished", html(probe_view(at)))
+
+
+def test_what_a_probe_sends_and_costs_at_most_stands_beside_its_model(
+    app: App, ollama: OllamaServer, engine: Callable[[], Engine]
+) -> None:
+    ollama.add(MODEL)
+    at = opened(app, ollama)
+    shown = html(probe_view(at))
+    assert re.search(r"a probe sends up to [\d,]+ tokens", shown) and "USD" not in shown
+    price = Price(backend="ollama", model=MODEL, currency="USD", prompt=10, completion=10)
+    PriceStore(engine().store.database).keep([price])
+    at.segmented_control(key="probe-depth").set_value("full").run()
+    assert re.search(r"a probe sends up to 1\d\d,\d{3} tokens, up to USD 1\.\d\d", html(at))
+    assert any("A paid endpoint charges" in caption.value for caption in at.caption)
+
+
+def test_a_copy_of_a_probed_model_uses_its_probe_and_says_so(
+    app: App, ollama: OllamaServer, engine: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behaviour = ollama.add(MODEL)
+    copy = ollama.add("copy:latest")
+    monkeypatch.setattr(copy, "digest", lambda name: behaviour.digest(MODEL))
+    at = app(OLLAMA_HOST=ollama.url, WORKBENCH_BACKEND="ollama", OLLAMA_MODEL="copy:latest")
+    engine().probes.keep(report(behaviour.digest(MODEL), native=6))
+    assert "The probe was of model:latest on ollama, the same model." in html(choose(at, "react"))
+    at.text_area(key="question").set_value("Why?")
+    at.button(key="run-button").click().run()
+    started = engine().store.events(at.session_state["run"])[0]
+    assert isinstance(started, RunStarted) and started.request["options"]["dialect"] == "native"
+    assert [one["name"] for one in started.request["suited"]] == ["dialect"]
+    shown = html(probe_view(at))
+    assert shown.count("of model:latest on ollama, the same model") == 1 and len(at.dataframe[0].value) == 1
 
 
 def test_a_script_is_no_model_to_be_probed(app: App) -> None:

@@ -7,10 +7,28 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.driving import ask, html
+from workbench.backends.base import ModelInfo
+from workbench.backends.scripted import ScriptedBackend
+from workbench.context import Size
 from workbench.engine import Engine
 from workbench.events import RunStarted, Summarised
-from workbench.ui import session
+from workbench.request import ModelSettings, RunRequest
+from workbench.ui import session, ways_out
 from workbench.ui.ways_out import larger
+
+
+class Fixed(ScriptedBackend):
+    """A backend like OpenAI's: a request has no field for the window."""
+
+    fixes_window = True
+
+    def __init__(self, window: int | None) -> None:
+        super().__init__([], model="m")
+        self._window = window
+
+    async def model(self, name: str) -> ModelInfo:
+        return ModelInfo(name=name, context_window=self._window)
+
 
 App = Callable[..., AppTest]
 Shared = Callable[[], Engine]
@@ -55,6 +73,28 @@ def test_a_run_that_overflowed_goes_on_with_summaries(app: App, engine: Shared) 
     assert "It is far." in html(at) and "What was left out" in html(at)
     assert at.session_state[session.field_key(session.option_prefix("stepwise"), "summarise")] == "when_needed"
     assert not at.exception
+
+
+def test_a_first_prompt_that_is_too_long_is_offered_only_what_can_help(app: App) -> None:
+    at = app([thought(1)])
+    at.number_input(key="setting-context_window").set_value(512).run()
+    at = ask(at, "word " * 900)
+    assert offered(at) == ["Go on with 2,048", "Go on with 4,096"]
+    assert not at.exception
+
+
+@pytest.mark.parametrize(
+    ("server", "own", "sizes"), [(1_024, None, []), (4_096, 1_024, [2_048, 4_096]), (None, 1_024, [2_048, 4_096])]
+)
+def test_where_a_server_fixes_the_window_no_larger_one_is_offered(
+    app: App, engine: Shared, monkeypatch: pytest.MonkeyPatch, server: int | None, own: int | None, sizes: list[int]
+) -> None:
+    app()
+    settings = ModelSettings(context_window=own)
+    asked = RunRequest(machine="stepwise", question="How far?", backend="fixed", model="m", settings=settings)
+    monkeypatch.setitem(engine()._backends, "fixed", Fixed(server))
+    found = ways_out.offers(asked, Size(900, own or server, "measured"))
+    assert [one.window for one in found] == sizes
 
 
 def test_an_answered_run_offers_no_way_out(app: App) -> None:

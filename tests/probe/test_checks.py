@@ -4,6 +4,7 @@ import pytest
 
 from tests.probe.conftest import Ask
 from workbench.errors import ServerFault
+from workbench.probe import words
 from workbench.probe.tools import is_written_call
 
 
@@ -66,6 +67,7 @@ async def test_a_seed(check: Ask, behaviour: str, keeps: bool | None) -> None:
         ("fenced", 0, 0, 6, 0, "text"),
         ("tags", 0, 0, 6, 0, "text"),
         ("none", 0, 0, 0, 6, "none"),
+        ("prose", 0, 0, 0, 6, "none"),
     ],
 )
 async def test_tool_calls(check: Ask, behaviour: str, right: int, wrong: int, text: int, none: int, usual: str) -> None:
@@ -93,7 +95,18 @@ def test_a_call_that_is_written_is_known_in_every_form(text: str) -> None:
     assert is_written_call(text)
 
 
-@pytest.mark.parametrize("text", ["The weather in Oslo will be nice.", "You can convert it at a bank.", "{}", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The weather in Oslo will be nice.",
+        "You can convert it at a bank.",
+        "{}",
+        "",
+        "I cannot look up the weather (I have no internet access).",
+        "1. Convert (multiply) 250 by 163 = 40,750 JPY.",
+        "weather(I cannot tell)",
+    ],
+)
 def test_an_answer_that_speaks_of_the_weather_is_no_call(text: str) -> None:
     assert not is_written_call(text)
 
@@ -115,6 +128,13 @@ async def test_a_server_that_ignores_the_schema_while_the_model_keeps_to_a_told_
 async def test_a_server_that_refuses_schemas(check: Ask) -> None:
     found, _ = await check("schema", format="refused")
     assert found.refused and found.held is None and found.told.right == 8
+
+
+async def test_one_task_that_the_server_refuses_counts_as_not_valid_and_the_others_as_they_are(check: Ask) -> None:
+    found, asker = await check("schema", turns_down="Rua Nova")
+    assert (found.refused, found.turned_down, found.held.right, found.held.of) == (False, 1, 19, 20)
+    assert "refused 1 of them" in words.claim(found)
+    assert "not valid" in next(evidence.says for evidence in asker.evidence if evidence.error)
 
 
 async def test_answers_that_a_retry_mends_count_apart(check: Ask) -> None:
@@ -150,6 +170,11 @@ async def test_a_needle_that_is_not_found_is_looked_for_once_more_and_in_a_longe
     found, asker = await check("context", finds=("blue",))
     assert (found.end, found.holds) == ("lost", 0)
     assert len(asker.evidence) == 6 and not found.lengths[0].beginning and found.lengths[0].middle
+
+
+async def test_a_number_that_is_written_with_a_comma_is_found(check: Ask) -> None:
+    found, asker = await check("context", window=1_500, commas=True)
+    assert "," in asker.evidence[0].answer and found.end == "refused" and found.holds > 1_200
 
 
 async def test_a_quick_search_does_not_say_that_the_context_ends_where_it_stops_looking(check: Ask) -> None:

@@ -1,17 +1,20 @@
 """A probe as a person meets it: begun, followed, stopped, kept, and not ended by one check that fails."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.ollama_server import OllamaServer
+from workbench.backends.base import ModelInfo
 from workbench.backends.ollama import OllamaBackend
 from workbench.engine import Engine
 from workbench.errors import InvalidRequest, ModelMissing
-from workbench.probe.registry import CHECKS
+from workbench.probe.registry import CHECKS, seconds
 from workbench.probe.report import Report
-from workbench.probe.runner import Prober
+from workbench.probe.runner import Prober, expected_seconds, expected_tokens
 from workbench.settings import Settings
 
 MODEL = "model:latest"
@@ -148,3 +151,64 @@ def test_a_quick_probe_keeps_what_an_earlier_one_knows_until_the_model_changes(
     assert newer.model_key != whole.model_key
     assert next(report.model_key for report in prober.store.of_model("ollama", MODEL)) == newer.model_key
     assert len(prober.store.all()) == 3
+
+
+def test_of_two_probes_that_begin_at_one_moment_one_is_made_and_the_other_refused(
+    settings: Settings, ollama: OllamaServer
+) -> None:
+    class Slow(OllamaBackend):
+        async def model(self, name: str) -> ModelInfo:
+            await asyncio.sleep(0.2)
+            return await super().model(name)
+
+    names = ("a:latest", "b:latest")
+    behaviours = {name: ollama.add(name) for name in names}
+    engine = Engine(settings, {"ollama": Slow(ollama.url)})
+    prober = Prober(engine)
+
+    def begin(name: str) -> str:
+        try:
+            return prober.start("ollama", name)
+        except InvalidRequest as error:
+            return error.message
+
+    with ThreadPoolExecutor() as pool:
+        said = list(pool.map(begin, names))
+    wait(lambda: prober.running() is None)
+    [kept] = prober.store.all()
+    assert kept.status == "done" and kept.model_key == behaviours[kept.model].digest(kept.model)
+    assert sorted(said) == sorted([kept.id, f"{kept.model} is being probed."])
+    engine.close()
+
+
+def test_half_of_a_character_in_an_answer_does_not_end_the_probe(prober: Prober, ollama: OllamaServer) -> None:
+    ollama.add(MODEL, says="The sea \ud83d is grey.")
+    report = probed(prober)
+    assert (report.status, len(report.results)) == ("done", len(NAMES))
+    seed = report.result("seed")
+    assert seed is not None and seed.evidence[0].answer == "The sea ? is grey."
+    assert prober.store.get(report.id) == report
+
+
+def test_thinking_counts_in_how_long_a_probe_takes_and_what_it_writes() -> None:
+    plain, thinking = seconds("quick", 2_048, 1_000, 100), seconds("quick", 2_048, 1_000, 100, 400)
+    assert thinking - plain == pytest.approx(45 * 400 / 100)
+
+
+def test_a_model_that_thinks_unasked_is_expected_to_take_longer_at_once_and_next_time(
+    prober: Prober, ollama: OllamaServer
+) -> None:
+    ollama.add(MODEL, thinking="unasked")
+    report = probed(prober)
+    last, thinks = prober.last(), report.finding("thinks")
+    speed = report.finding("speed")
+    assert last is not None and thinks.tokens > 5
+    whole = seconds("quick", 32_768, speed.prefill, speed.decode, thinks.tokens)
+    assert last.expected == pytest.approx(whole) == expected_seconds("quick", 32_768, report)
+    assert whole > seconds("quick", 32_768, speed.prefill, speed.decode)
+
+
+def test_what_a_full_probe_of_a_long_window_sends_is_known_before(prober: Prober) -> None:
+    read, written = expected_tokens("full", 131_072, None)
+    assert 500_000 < read < 560_000 and written < 10_000
+    assert expected_tokens("quick", 131_072, None)[0] < 30_000

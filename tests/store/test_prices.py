@@ -32,13 +32,21 @@ def test_a_price_is_kept_replaced_and_forgotten(prices: PriceStore):
     assert [one.model for one in prices.all()] == ["b*"]
 
 
-def test_the_whole_table_is_replaced_and_what_did_not_change_keeps_its_date(prices: PriceStore):
+def test_what_changed_in_the_table_is_kept_and_what_did_not_keeps_its_date(prices: PriceStore):
     prices.keep([price("a"), price("b"), price("c")])
     with prices._database.write() as connection:
         connection.exec_driver_sql("UPDATE prices SET updated_at = '2026-01-01T00:00:00+00:00'")
-    prices.replace([price("a"), price("b", prompt=9)])
+    prices.change(prices.all(), [price("a"), price("b", prompt=9)])
     dates = {one.model: one.updated_at[:10] for one in prices.all()}
     assert dates.keys() == {"a", "b"} and dates["a"] == "2026-01-01" != dates["b"]
+
+
+def test_a_price_that_was_set_elsewhere_meanwhile_stays(prices: PriceStore):
+    prices.keep([price("a"), price("gone")])
+    seen = prices.all()
+    prices.keep([price("b"), price("a", prompt=7)])
+    prices.change(seen, [price("a"), price("new")])
+    assert [(one.model, one.prompt) for one in prices.all()] == [("a", 7), ("b", 1), ("new", 1)]
 
 
 def timed(run_id: str, seq: int, **told: float) -> ModelAnswered:

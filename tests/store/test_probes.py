@@ -1,7 +1,8 @@
 """Probes in the store: newest first, nothing overwritten, found by model and by digest."""
 
-from workbench.probe.report import Report, Result, Streams
-from workbench.store.probes import ProbeStore
+from workbench.probe.rates import rate
+from workbench.probe.report import Context, Finding, Report, Result, Schema, Speed, Streams, Tools
+from workbench.store.probes import ProbeStore, newest
 from workbench.store.runs import RunStore
 
 
@@ -57,3 +58,73 @@ def test_a_probe_in_the_form_of_a_newer_program_is_left_out(store: RunStore) -> 
     probes = ProbeStore(store.database)
     probes.keep(probe(1).model_copy(update={"version": 99}))
     assert probes.all() == []
+
+
+def findings(number: int, *found: Finding, key: str = "sha256:a", backend: str = "ollama", model: str = "m") -> Report:
+    results = tuple(Result(check=one.kind, status="measured", finding=one) for one in found)
+    return probe(number, key, backend).model_copy(update={"model": model, "results": results})
+
+
+ENDS = Context(holds=2_882, end="cut", window=32_768, ended_at=3_000)
+LOOKED = Context(holds=2_048, end="not reached", window=32_768)
+
+
+def known_end(window: int | None, *reports: Report) -> Context:
+    known = newest(list(reports), window)
+    assert known is not None
+    context: Context = known.finding("context")
+    return context
+
+
+def test_a_quick_probe_leaves_the_end_that_a_full_one_has_found() -> None:
+    assert known_end(None, findings(2, LOOKED), findings(1, ENDS)) == ENDS
+    farther = Context(holds=8_000, end="not reached", window=32_768)
+    assert known_end(None, findings(2, farther), findings(1, ENDS)) == farther
+    assert known_end(None, findings(2, LOOKED), findings(1, farther)) == farther
+    nearer = Context(holds=900, end="refused", window=32_768, ended_at=1_000)
+    assert known_end(None, findings(2, nearer), findings(1, ENDS)) == nearer
+
+
+def test_the_end_of_another_window_is_not_taken_for_the_one_that_a_run_asks_for() -> None:
+    small = Context(holds=900, end="window", window=1_024, asked=1_024)
+    reports = (findings(2, small), findings(1, ENDS))
+    assert (known_end(None, *reports), known_end(1_024, *reports)) == (ENDS, small)
+    assert (known_end(None, *reversed(reports)), known_end(1_024, *reversed(reports))) == (ENDS, small)
+
+
+def test_more_tasks_of_a_schema_tell_more_unless_the_server_has_changed() -> None:
+    full, quick = (Schema(held=rate(20, 20), told=rate(told, told)) for told in (20, 8))
+    known = newest([findings(2, quick), findings(1, full)])
+    assert known is not None and known.finding("schema") == full
+    refused = Schema(told=rate(8, 8), refused=True)
+    known = newest([findings(2, refused), findings(1, full)])
+    assert known is not None and known.finding("schema") == refused
+
+
+TOOLS = Tools(native=rate(6, 6), wrong=0, text=0, none=0)
+SPEED = Speed(prefill=20.0, decode=2.0, told=True, cold=None, warm=1.0)
+
+
+def test_a_probe_of_the_same_digest_is_used_under_another_name_and_says_which_it_was(store: RunStore) -> None:
+    probes = ProbeStore(store.database)
+    probes.keep(findings(1, TOOLS, SPEED, ENDS))
+    assert probes.known("ollama", "copy") is None
+    probes.saw("ollama", {"copy": "sha256:a"})
+    known = probes.known("ollama", "copy")
+    assert known == findings(1, TOOLS, SPEED, ENDS)
+    probes.keep(findings(2, LOOKED, key="sha256:old", model="copy"))
+    assert probes.known("ollama", "copy") == known
+    own = findings(3, LOOKED, model="copy")
+    probes.keep(own)
+    assert probes.known("ollama", "copy") == own
+
+
+def test_of_another_server_of_its_kind_only_what_the_model_itself_can_is_taken(store: RunStore) -> None:
+    probes = ProbeStore(store.database)
+    probes.keep(findings(1, TOOLS, SPEED, ENDS))
+    probes.saw("ollama@lab", {"m": "sha256:a"})
+    probes.saw("embedded", {"m": "sha256:a"})
+    known = probes.known("ollama@lab", "m")
+    assert known is not None and known.backend == "ollama"
+    assert [result.check for result in known.results] == ["tools"]
+    assert probes.known("embedded", "m") is None

@@ -231,6 +231,15 @@ class TellsMemory(Protocol):
 
 
 @runtime_checkable
+class FixesWindow(Protocol):
+    """A backend whose server has set the window for good: what a request asks for can only be smaller."""
+
+    @property
+    def fixes_window(self) -> bool:
+        """Always true."""
+
+
+@runtime_checkable
 class TakesPreferences(Protocol):
     """A backend of which a person may set something for all sessions; it is kept under the backend's name."""
 

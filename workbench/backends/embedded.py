@@ -25,7 +25,7 @@ from workbench.backends.base import (
 )
 from workbench.backends.fetch import MODELS, Downloads, pinned, remembered, verified, wrong
 from workbench.backends.llama_process import MOST_CACHE_MIB, Launch, LlamaProcess, serving
-from workbench.errors import BackendError, EngineCrashed, InvalidRequest, StreamBroken
+from workbench.errors import BackendError, EngineCrashed, InvalidRequest, ModelMissing, StreamBroken
 from workbench.settings import Settings
 
 LOADING_SECONDS = 1.0
@@ -37,7 +37,9 @@ _NOT_THE_SAME = (
     "The engine computes the last digits differently when a part of the prompt comes from its cache, or when another"
     " call runs beside. Turn the prompt cache off under Model settings for the same tokens."
 )
-_LESS_MEMORY = "Choose a smaller context window, fewer slots or a smaller model under Models, or close other programs."
+_LESS_MEMORY = (
+    "Choose a smaller context window{}, fewer slots or a smaller model under Models, or close other programs."
+)
 _LATER_SPLIT = re.compile(r"-\d{5}-of-\d{5}$")
 # Their templates announce tools, but they write a call as plain JSON in the text: tool_calls would stay empty.
 _WRITE_CALLS_AS_TEXT = ("qwen2.5 coder", "qwen2.5-coder")
@@ -162,18 +164,21 @@ class EmbeddedBackend:
         return await asyncio.to_thread(self._describe, name)
 
     async def memory_for(self, name: str, context: int) -> int | None:
-        """Bytes that the model takes in all with such a window in every slot; None for one that is not here."""
+        """Bytes that the model takes in all with such a window in every slot; None for one that is not here.
+
+        A window beyond what the model was trained for is held to that, as a call would be.
+        """
         try:
-            return await asyncio.to_thread(memory.needed, self._path(name), context, self.settings.embedded_slots)
+            return (await asyncio.to_thread(self.needs, name, context)).total
         except (BackendError, OSError):
             return None
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Tokens of the prompt as the model gets it; None while the engine does not serve that model."""
-        process = self._loaded(self._path(request.model))
-        if not process:
-            return None
         try:
+            process = self._loaded(self._path(request.model))
+            if not process:
+                return None
             return await _count(process, request)
         except (httpx.HTTPError, BackendError):
             return None  # the call itself will say what is wrong
@@ -195,7 +200,10 @@ class EmbeddedBackend:
             await self._leave(admission)
 
     def needs(self, name: str, context: int | None = None, slots: int | None = None) -> memory.Needs:
-        """What a model takes in memory, with the sizes that are set unless others are named. Raises BackendError."""
+        """What a model takes in memory, with the sizes that are set unless others are named. Raises BackendError.
+
+        The window that it gets is in the answer: no more than the model was trained for.
+        """
         path = self._path(name)
         if not path.is_file():
             raise model_files.missing(name, path)
@@ -256,7 +264,7 @@ class EmbeddedBackend:
             return (self.settings.models_path / model.file).absolute()
         if Path(name).name == name and _is_there(inside := self.settings.models_path / f"{name}.gguf"):
             return inside.absolute()
-        return Path(name).expanduser().absolute()
+        return model_files.absolute(Path(name))
 
     def _name(self, path: Path) -> str:
         """What the model of that file is called."""
@@ -268,9 +276,16 @@ class EmbeddedBackend:
         try:
             return await self.model(name)
         except BackendError as error:
+            why = f"{error.message} {error.hint}".rstrip()
+            return ModelInfo(name=name, size=self._size_of(name), installed=False, wrong=why)
+
+    def _size_of(self, name: str) -> int | None:
+        """Bytes of a model's file, whole or not; None where there is none."""
+        try:
             path = self._path(name)
-            size = path.stat().st_size if path.is_file() else None
-            return ModelInfo(name=name, size=size, installed=False, wrong=f"{error.message} {error.hint}".rstrip())
+        except ModelMissing:
+            return None
+        return path.stat().st_size if path.is_file() else None
 
     def _describe(self, name: str) -> ModelInfo:
         path, model = self._path(name), pinned(name)
@@ -352,7 +367,7 @@ class EmbeddedBackend:
         process = self._loaded(path)
         if process and not self._is_outdated() and context <= process.launch.context:
             return process
-        launch, short = await asyncio.to_thread(self._fitting_launch, path, context, settings)
+        launch, short = await asyncio.to_thread(self._fitting_launch, path, context, settings, bool(wanted))
         await self._idle.wait()
         await self._end_process()
         process = LlamaProcess(launch, settings.home / "logs" / "llama-server.log")
@@ -364,14 +379,20 @@ class EmbeddedBackend:
         self._process, self._started_with, self._short = process, settings, short
         return process
 
-    def _fitting_launch(self, path: Path, context: int, settings: Settings) -> tuple[Launch, NoticePart | None]:
-        """What to start, and what the person should know of its memory. Raises ModelUnusable where it does not fit."""
+    def _fitting_launch(
+        self, path: Path, context: int, settings: Settings, asked: bool
+    ) -> tuple[Launch, NoticePart | None]:
+        """What to start, and what the person should know of its memory. Raises ModelUnusable where it does not fit.
+
+        `asked` says that the window is the call's own, which is chosen elsewhere than the engine's.
+        """
         free, slots = self.free(), settings.embedded_slots
-        refused = memory.refusal(path, context, slots, free)
+        refused = memory.refusal(path, context, slots, free, asked)
         if refused and settings.embedded_memory_check == "on":
             raise refused
         told = refused.message if refused else memory.shortage(path, context, slots, free)
-        short = NoticePart(code="memory", message=told, hint=_LESS_MEMORY) if told else None
+        hint = _LESS_MEMORY.format(memory.OF_THE_CALL if asked else "")
+        short = NoticePart(code="memory", message=told, hint=hint) if told else None
         # Prompts that have left their slots may stay in memory, but never at the cost of what else there is.
         spare = max(0, free - memory.needed(path, context, slots)) // 2 >> 20
         return Launch(path, context, slots, settings.embedded_threads, min(MOST_CACHE_MIB, spare)), short

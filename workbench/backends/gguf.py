@@ -15,6 +15,7 @@ from workbench.errors import ModelUnusable
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _MOST_KEPT = 1024  # entries of an array that are read: one for each layer, but no vocabulary
+_MOST_LAYERS, _MOST_DIMENSIONS = 512, 4  # llama.cpp loads no more
 
 # llama.cpp's llama_ftype: how most of the file's tensors are stored.
 _FILE_TYPES = {
@@ -128,12 +129,16 @@ class _Reader:
                 self.value(kind)
 
 
+# What a file may make of us whose bytes are not what they should be.
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, struct.error, ArithmeticError, MemoryError, RecursionError)
+
+
 def read(path: Path) -> Header:
     """The header of the model file at `path`; a file that has not changed is read once. Raises ModelUnusable."""
     try:
         stat = path.stat()
         return _read(path, stat.st_size, stat.st_mtime_ns)
-    except (OSError, ValueError, TypeError, KeyError, struct.error, OverflowError, RecursionError) as error:
+    except _DAMAGED as error:
         raise ModelUnusable(
             f"{path} is not a readable GGUF model file: {_reason(error)}.",
             "Choose another model, or fetch the file again.",
@@ -153,6 +158,8 @@ def _read(path: Path, _size: int, _modified: int) -> Header:
         count, found = _metadata(reader)
         tensors = list(_tensors(reader, count))
         alignment = int(found.get("general.alignment", 32))
+        if alignment < 1:
+            raise ValueError(f"its alignment is {alignment}")
         return _header(found, tensors, math.ceil(reader.at / alignment) * alignment)
 
 
@@ -175,7 +182,9 @@ def _metadata(reader: _Reader) -> tuple[int, dict[str, Any]]:
 def _tensors(reader: _Reader, count: int) -> Iterator[Tensor]:
     for _ in range(count):
         name = reader.string()
-        numbers = math.prod(reader.scalar("Q") for _ in range(reader.scalar("I")))
+        if (dimensions := reader.scalar("I")) > _MOST_DIMENSIONS:
+            raise ValueError(f"a tensor of it has {dimensions} dimensions")
+        numbers = math.prod(reader.scalar("Q") for _ in range(dimensions))
         kind, offset = reader.scalar("I"), reader.scalar("Q")
         per_block, size = _BLOCKS.get(kind, (1, 0))
         yield Tensor(name, kind, offset, numbers // per_block * size)
@@ -208,7 +217,8 @@ def _header(found: dict[str, Any], tensors: list[Tensor], begin: int) -> Header:
 
 def _layers(own: dict[str, Any], architecture: str) -> tuple[Layer, ...]:
     """Each layer, as far as the cache of the context depends on it."""
-    count = _number(own, "block_count")
+    if (count := _number(own, "block_count")) > _MOST_LAYERS:
+        raise ValueError(f"it announces {count} layers")
     heads = own.get("attention.head_count_kv", _number(own, "attention.head_count"))
     each = [int(one) for one in heads] if isinstance(heads, tuple) else [int(heads)] * count
     if interval := _number(own, "full_attention_interval"):  # the layers between have a state of fixed size instead

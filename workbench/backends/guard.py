@@ -1,7 +1,7 @@
 """What stands between us and a server: its key goes to its own address alone, and nothing that comes back holds it."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -55,14 +55,14 @@ class Guard:
             wire.pass_through(response, lambda stream: _cleaned(stream, [needle.encode() for needle in needles]))
 
     def _needles(self) -> list[str]:
-        """The key as it may stand in JSON; nothing for what is no secret but a word."""
-        key = self._key.known
-        is_word = len(key) < SHORTEST or (len(key) < LONGEST_WORD and not any(sign.isdigit() for sign in key))
-        return [] if is_word else sorted({key, json.dumps(key)[1:-1], key.replace("/", "\\/")})
+        """The keys as they may stand in JSON; nothing for what is no secret but a word."""
+        return _longest_first(form for key in self._key.ever if not _is_word(key) for form in _forms(key))
 
     def mask(self, text: str) -> str:
         """A text of the server's without the key, whatever that looks like."""
-        return text.replace(self._key.known, MASK) if self._key.known else text
+        for form in _longest_first(form for key in self._key.ever for form in _forms(key)):
+            text = text.replace(form, MASK)
+        return text
 
     def masked(self, error: BackendError) -> BackendError:
         """The error without the key in its sentence."""
@@ -78,6 +78,21 @@ class Guard:
                 cleaner = cleaner or _Cleaner(self._needles())  # the key is known now, whether or not it was before
                 for clean in cleaner.take(part):
                     yield clean
+
+
+def _is_word(key: str) -> bool:
+    return len(key) < SHORTEST or (len(key) < LONGEST_WORD and not any(sign.isdigit() for sign in key))
+
+
+def _forms(key: str) -> set[str]:
+    """A key as it is, and as JSON may write it."""
+    escaped = {"".join(f"\\u{ord(sign):{digits}}" for sign in key) for digits in ("04x", "04X")}
+    return {key, json.dumps(key)[1:-1], key.replace("/", "\\/"), *escaped}
+
+
+def _longest_first(forms: Iterable[str]) -> list[str]:
+    """One key may be the beginning of another."""
+    return sorted(set(forms), key=lambda form: (-len(form), form))
 
 
 def _target(response: Any) -> str:

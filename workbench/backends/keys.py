@@ -33,18 +33,21 @@ class Key:
         self.hint = hint
         self._read, self._called = read, called
         self._known: SecretStr | None = None
+        self._ever: list[SecretStr] = []
         self._reading: asyncio.Future[SecretStr] | None = None
 
     async def value(self) -> str:
         """The key; empty when the server needs none. Raises AuthenticationFailed."""
         if self._known is None:
             self._known = self._checked(await self._from_its_place())
+            if self._known.get_secret_value() not in self.ever:
+                self._ever.append(self._known)
         return self._known.get_secret_value()
 
     @property
-    def known(self) -> str:
-        """The key if it has been read already."""
-        return self._known.get_secret_value() if self._known else ""
+    def ever(self) -> tuple[str, ...]:
+        """Every key that was read, forgotten ones too: what a server was sent may stand in any answer of it."""
+        return tuple(secret.get_secret_value() for secret in self._ever if secret.get_secret_value())
 
     def forget(self) -> None:
         """Read it anew the next time: a server has refused it, and the person may have put another one in its place."""
@@ -116,8 +119,11 @@ def _from_keyring(server: Server, hint: str) -> SecretStr:
 
 
 def account(server: Server) -> str:
-    """Under what its key is kept: with another host its key is another one too, so that it is never sent there."""
-    return f"{server.id} {origin(server.address)}"
+    """Under what its key is kept: with another host its key is another one too, so that it is never sent there.
+
+    Servers of one name in two data folders have each their own.
+    """
+    return " ".join(filter(None, (server.id, origin(server.address), server.options.get("key_id"))))
 
 
 def keyring_trouble() -> str:

@@ -86,12 +86,14 @@ class PullProgress(_Told):
         return sum(layer.total for layer in self.layers)
 
     def taken(self, status: str, digest: str, done: int, total: int) -> "PullProgress":
-        """It, with what the server says next."""
-        if not digest:
+        """It, with what the server says next. It has all of the layers before that: it does not say so at their end."""
+        names = [layer.digest for layer in self.layers]
+        if not digest and status.startswith("pulling"):  # its list of layers, with which each reply begins
             return self.model_copy(update={"status": status})
-        layer = Layer(digest=digest, done=done, total=total)
-        others = {known.digest: known for known in self.layers}
-        return PullProgress(status=status, layers=tuple((others | {digest: layer}).values()))
+        at = names.index(digest) if digest in names else len(names)
+        before = tuple(layer.model_copy(update={"done": layer.total}) for layer in self.layers[:at])
+        layer = (Layer(digest=digest, done=done, total=total),) if digest else ()
+        return PullProgress(status=status, layers=before + layer + self.layers[at + 1 :])
 
 
 class ModelDetails(_Told):
@@ -169,8 +171,8 @@ def _clock(seconds: float) -> str:
 class Errand:
     """Something that a server does for us on the engine's loop. All but `run` may be called from any thread."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, backend: ManagesModels, name: str) -> None:
+        self.backend, self.name = backend, name
         self.state: State = "running"
         self.error: WorkbenchError | None = None
         self._began = time.monotonic()
@@ -221,12 +223,11 @@ class Load(Errand):
 
     def __init__(self, backend: ManagesModels, name: str, context: int | None, keep_alive: str | None) -> None:
         """With this context window and keep_alive; None leaves them to the server."""
-        super().__init__(name)
-        self._loading = backend, context, keep_alive
+        super().__init__(backend, name)
+        self.context, self.keep_alive = context, keep_alive
 
     async def _work(self) -> None:
-        backend, context, keep_alive = self._loading
-        await backend.load(self.name, context, keep_alive)
+        await self.backend.load(self.name, self.context, self.keep_alive)
 
 
 @dataclass(frozen=True)
@@ -249,8 +250,7 @@ class Pull(Errand):
 
     def __init__(self, backend: ManagesModels, name: str) -> None:
         """Nothing is asked for before `run`."""
-        super().__init__(name)
-        self._backend = backend
+        super().__init__(backend, name)
         self._view = PullView(PullProgress(status="asking the server"))
         self._had: dict[str, int] = {}
         self._marks: deque[tuple[float, int]] = deque()
@@ -260,7 +260,7 @@ class Pull(Errand):
         return self._view
 
     async def _work(self) -> None:
-        stream = self._backend.pull(self.name)
+        stream = self.backend.pull(self.name)
         try:
             async for progress in stream:
                 self._view = self._seen(progress)
@@ -287,8 +287,8 @@ Kind = TypeVar("Kind", bound=Errand)
 class Errands(Generic[Kind]):
     """The errands of one kind for one backend: each model's at most once at a time. They belong to no page."""
 
-    def __init__(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
-        """`spawn` lets a coroutine run on the engine's loop."""
+    def __init__(self, spawn: Callable[[Coroutine[Any, Any, None], ManagesModels], None]) -> None:
+        """`spawn` lets a coroutine run on the engine's loop, and has the backend stay open until its end."""
         self._spawn = spawn
         self._lock = threading.Lock()
         self._known: dict[str, Kind] = {}
@@ -300,7 +300,7 @@ class Errands(Generic[Kind]):
             if known is not None and known.state == "running":
                 return known
             self._known[errand.name] = errand
-        self._spawn(errand.run())
+        self._spawn(errand.run(), errand.backend)
         return errand
 
     def get(self, name: str) -> Kind | None:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from workbench.errors import ModelUnusable
 NUMBER_BYTES = 2  # keys and values are kept as 16-bit floats
 CELLS = 256  # llama.cpp rounds a slot's window up to a multiple of this
 SMALLEST = 512  # tokens: the least window that may be chosen
+OF_THE_ENGINE, OF_THE_CALL = " under Models", " under Model settings"  # where a person chooses a window
 # Python, llama.cpp's libraries, the vocabulary and its merges: 90 to 95 MiB were measured for both models that we pin.
 OVERHEAD = 96 << 20
 # What llama.cpp computes with while it reads a batch, in widths of the layers; its own reports for two models fit.
@@ -24,12 +26,13 @@ _UNLIMITED = 1 << 60  # what a control group says that has no limit
 
 @dataclass(frozen=True)
 class Needs:
-    """Bytes that a loaded model takes.
+    """Bytes that a loaded model takes with `context` tokens in each of its slots.
 
     `weights` is its file, which is mapped: the system may drop pages of it and read them again. `copied` of them are
     kept a second time, in another order, in place of the file's own, which are not looked at again.
     """
 
+    context: int
     weights: int
     copied: int
     cache: int
@@ -53,6 +56,19 @@ class Needs:
         token, which takes about a second for each GB: slow, and a person may want it. Below that it only looks hung.
         """
         return self.fixed + max(0, self.weights - self.copied) // 2
+
+
+Measure = Callable[[Needs], int]
+
+
+def whole(wanted: Needs) -> int:
+    """What a model needs that is to be quick."""
+    return wanted.total
+
+
+def barely(wanted: Needs) -> int:
+    """What a model needs that may be slow."""
+    return wanted.least
 
 
 def kv_bytes(layers: int, kv_heads: int, key_length: int, value_length: int, context: int) -> int:
@@ -129,14 +145,20 @@ def resident(pid: int) -> int:
         return 0
 
 
-def refusal(path: Path, context: int, slots: int, free: int) -> ModelUnusable | None:
-    """Why the model cannot be loaded, with the numbers and what fits instead; None when it can."""
+def refusal(path: Path, context: int, slots: int, free: int, asked: bool = False) -> ModelUnusable | None:
+    """Why the model cannot be loaded, with the numbers and what fits instead; None when it can.
+
+    `asked` says that a call asked for the window: then it is chosen with the call's settings, not with the engine's.
+    """
     wanted = needs(path, context, slots)
     if wanted.least <= free:
         return None
     each = f"{slots} slots of {context:,} tokens each" if slots > 1 else f"a context window of {context:,} tokens"
-    message = f"{path.stem} with {each} needs {size(wanted.total)} of memory, and {size(free)} are free."
-    return ModelUnusable(message, _what_fits(path, context, slots, free))
+    message = (
+        f"{path.stem} with {each} needs at least {size(wanted.least)} of memory ({size(wanted.total)} to be quick), and"
+        f" {size(free)} are free."
+    )
+    return ModelUnusable(message, _what_fits(path, context, slots, free, asked))
 
 
 def shortage(path: Path, context: int, slots: int, free: int) -> str:
@@ -150,12 +172,12 @@ def shortage(path: Path, context: int, slots: int, free: int) -> str:
     )
 
 
-def largest_context(path: Path, slots: int, free: int, most: int) -> int:
+def largest_context(path: Path, slots: int, free: int, most: int, measure: Measure = whole) -> int:
     """The largest window up to `most` with which the model fits, a multiple of 256 tokens; 0 when none does."""
     low, high = SMALLEST // CELLS - 1, most // CELLS
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if needed(path, middle * CELLS, slots) <= free else (low, middle - 1)
+        low, high = (middle, high) if measure(needs(path, middle * CELLS, slots)) <= free else (low, middle - 1)
     return low * CELLS if low * CELLS >= SMALLEST else 0
 
 
@@ -165,25 +187,33 @@ def size(count: int) -> str:
 
 
 def _needs(header: gguf.Header, weights: int, context: int, slots: int, copied: int = 0) -> Needs:
-    return Needs(weights, copied, cache_bytes(header, context, slots), compute_bytes(header, context, slots))
+    return Needs(context, weights, copied, cache_bytes(header, context, slots), compute_bytes(header, context, slots))
 
 
 def _padded(tokens: int) -> int:
     return math.ceil(tokens / CELLS) * CELLS
 
 
-def _what_fits(path: Path, context: int, slots: int, free: int) -> str:
-    """What a person can do about it."""
-    ways = []
-    if fitting := largest_context(path, slots, free, context - 1):
-        ways.append(f"a context window of {fitting:,} tokens")
-    fewer = next((count for count in range(slots - 1, 0, -1) if needed(path, context, count) <= free), 0)
+def _what_fits(path: Path, context: int, slots: int, free: int, asked: bool) -> str:
+    """What a person can do about it: what fits whole, else what is slow but not refused."""
+    for measure, but in ((whole, ""), (barely, " (slow: parts of the file are read again and again)")):
+        if ways := _ways(path, context, slots, free, asked, measure):
+            where = "" if asked else OF_THE_ENGINE  # windows and slots are chosen in one place
+            return f"Choose {' or '.join(ways)}{where}{but}, or a smaller model, or close other programs."
+    return "Choose a smaller model, or close other programs."
+
+
+def _ways(path: Path, context: int, slots: int, free: int, asked: bool, measure: Measure) -> list[str]:
+    """A smaller window, fewer slots, or one slot with a smaller window, as far as each of them fits."""
+    of_slots, of_window = (OF_THE_ENGINE, OF_THE_CALL) if asked else ("", "")
+    fitting = largest_context(path, slots, free, context - 1, measure)
+    fewer = next((count for count in range(slots - 1, 0, -1) if measure(needs(path, context, count)) <= free), 0)
+    ways = [f"a context window of {fitting:,} tokens{of_window}"] if fitting else []
     if fewer:
-        ways.append(f"{fewer} {'slot' if fewer == 1 else 'slots'}")
-    elif not fitting and slots > 1 and (single := largest_context(path, 1, free, context - 1)):
-        ways.append(f"1 slot of {single:,} tokens")
-    instead = f"Choose {' or '.join(ways)} under Models, or a smaller model" if ways else "Choose a smaller model"
-    return f"{instead}, or close other programs."
+        ways.append(f"{fewer} {'slot' if fewer == 1 else 'slots'}{of_slots}")
+    elif not fitting and slots > 1 and (single := largest_context(path, 1, free, context - 1, measure)):
+        ways.append(f"1 slot{of_slots} and a context window of {single:,} tokens{of_window}")
+    return ways
 
 
 def _group_rooms(root: Path) -> list[int]:

@@ -143,12 +143,22 @@ def whole(path: Path) -> gguf.Header:
     return gguf.read(path)
 
 
+def absolute(path: Path) -> Path:
+    """Where a path leads that a person gave, which may begin with ~. Raises ModelMissing for the ~ of nobody."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ModelMissing(
+            f"There is no file {path}: {path.parts[0]} is nobody's home folder here.", "Give the path from the root on."
+        ) from None
+
+
 def add(path: Path, folder: Path) -> str:
     """Make a model file that lies elsewhere one of the folder's, by a link; its name there.
 
     Raises ModelMissing, ModelUnusable, InvalidRequest (the name is taken), StoreReadOnly.
     """
-    path = path.expanduser().absolute()
+    path = absolute(path)
     if not path.is_file():
         raise ModelMissing(f"There is no file {path}.", "Give the path of a GGUF file on the computer that runs this.")
     if path.parent == folder.absolute():

@@ -33,7 +33,7 @@ from workbench.backends.base import (
 from workbench.backends.guard import Guard
 from workbench.backends.manage import full
 from workbench.backends.ollama_manage import Managing, duration
-from workbench.backends.servers import Server
+from workbench.backends.servers import Server, whole
 from workbench.errors import (
     AuthenticationFailed,
     BackendError,
@@ -148,8 +148,7 @@ class OllamaBackend(Managing):
         self._server = server
         self._setting = server.setting if server else "OLLAMA_HOST in .env"
         self._key = key or keys.given(SecretStr(""))
-        address = self._host if "://" in self._host else f"http://{self._host}"
-        self._guard = Guard(address, self._key, self._setting)
+        self._guard = Guard(whole("ollama", self._host), self._key, self._setting)
 
     @property
     def name(self) -> str:
@@ -188,7 +187,7 @@ class OllamaBackend(Managing):
             return BackendStatus(ready=False, detail=error.message, hint=error.hint)
         where = f"Ollama {version} at {wire.shown(self._host)}"
         if not models:
-            hint = "Fetch one, for example with `ollama pull qwen2.5-coder:1.5b`."
+            hint = f"Fetch one, for example with `{self._pull('qwen2.5-coder:1.5b')}`."
             return BackendStatus(ready=False, detail=f"{where} has no model yet.", hint=hint, empty=True)
         return BackendStatus(ready=True, detail=f"{where}, {len(models)} model{'s' if len(models) != 1 else ''}")
 
@@ -199,7 +198,21 @@ class OllamaBackend(Managing):
     async def installed(self) -> list[ModelInfo]:
         """All its models, those that only embed too."""
         tags, loaded, version = await asyncio.gather(self._tags(), self._loaded(), self._version())
-        return await asyncio.gather(*(self._describe(tag, loaded, version) for tag in tags))
+        found = await asyncio.gather(*(self._described(tag, loaded, version) for tag in tags))
+        return [info for info in found if info is not None]
+
+    async def _described(
+        self, tag: ollama.ListResponse.Model, loaded: Mapping[str, int | None], version: str
+    ) -> ModelInfo | None:
+        """A model, one that the server cannot describe too; None when it has been deleted meanwhile."""
+        try:
+            return await self._describe(tag, loaded, version)
+        except ModelMissing:
+            return None
+        except (AuthenticationFailed, BackendUnreachable):
+            raise  # that is no fault of the model
+        except BackendError as error:
+            return ModelInfo(name=tag.model or "", size=int(tag.size or 0) or None, wrong=error.message)
 
     async def model(self, name: str) -> ModelInfo:
         """One model; a name without a tag means its `latest`. Raises ModelMissing.
@@ -214,7 +227,7 @@ class OllamaBackend(Managing):
     async def _find(self, name: str) -> ModelInfo:
         tag = next((tag for tag in await self._tags() if tag.model == full(name)), None)
         if tag is None:
-            raise _missing(name)
+            raise self._missing(name)
         info = await self._describe(tag, await self._loaded(), await self._version())
         if not info.can_chat:
             raise RequestRefused(f"{name} is not a chat model.", "Choose a model that writes text.")
@@ -251,11 +264,13 @@ class OllamaBackend(Managing):
         yield answer.finished(request.context_window or await self._window(request.model))
 
     def _payload(self, request: ChatRequest, is_loaded: bool) -> dict[str, Any]:
-        """The request, which leaves alone what the person has chosen for a model that is loaded."""
+        """The request, with what the person has chosen for the model; how long it stays ends when it is unloaded."""
         name = full(request.model)
-        if is_loaded and request.context_window is None:
+        if not is_loaded:
+            self._kept.discard(name)
+        if request.context_window is None:
             request = request.model_copy(update={"context_window": self._windows.get(name)})
-        return _payload(request, "" if is_loaded and name in self._kept else self._keep_alive)
+        return _payload(request, "" if name in self._kept else self._keep_alive)
 
     async def close(self) -> None:
         """Close the connections. The backend can be used again afterwards."""
@@ -296,6 +311,8 @@ class OllamaBackend(Managing):
             if error.status_code in (401, 403):
                 self._key.forget()
                 return AuthenticationFailed(f"Ollama refused access: {error.error}", self._key.hint or SIGN_IN_HINT)
+            if error.status_code == 404 and model and "model" in str(error.error):
+                return self._missing(model)
             return _map_response(error, model)
         if isinstance(error, _UNREACHABLE):
             return BackendUnreachable(f"Ollama does not answer at {host}.", self._hint(START_HINT))
@@ -304,6 +321,14 @@ class OllamaBackend(Managing):
                 "The connection to Ollama broke before its answer ended.", "Run it again; Ollama's own log says why."
             )
         return WrongServer(f"What answers at {host} does not speak Ollama's protocol.", self._hint(ADDRESS_HINT))
+
+    def _missing(self, model: str) -> ModelMissing:
+        return ModelMissing(f"{self.title} does not have the model {model}.", f"Fetch it with `{self._pull(model)}`.")
+
+    def _pull(self, model: str) -> str:
+        """The command that fetches a model: Ollama's own one asks the server that it knows alone."""
+        named = self._server
+        return f"python -m workbench models pull {model} --server {named.name}" if named else f"ollama pull {model}"
 
     async def _version(self) -> str:
         with self._mapped():
@@ -530,8 +555,6 @@ def _map_response(error: ollama.ResponseError, model: str) -> BackendError:
         return _overflow(text)
     if _NO_ROOM.search(text):
         return ModelUnusable(f"Ollama cannot load {model}: {text}", "Choose a smaller model or context window.")
-    if status == 404 and model and "model" in text:
-        return _missing(model)
     if status == 429:
         return RateLimited(f"Ollama asks to wait: {text}", wire.come_back(wait), retry_after=wait)
     if 400 <= status < 500:
@@ -557,7 +580,3 @@ def _overflow(text: str) -> ContextOverflow:
     return ContextOverflow(
         f"The prompt is longer than the context window{sizes}.", prompt_tokens=read, context_window=window
     )
-
-
-def _missing(model: str) -> ModelMissing:
-    return ModelMissing(f"Ollama does not have the model {model}.", f"Fetch it with `ollama pull {model}`.")

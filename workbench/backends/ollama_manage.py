@@ -93,7 +93,7 @@ class Managing(ABC):
         if found is None:
             raise InvalidRequest(f"{name} is not loaded.", "Load it first.")
         # Asked for without its own window, Ollama would load it again with another one.
-        await self._touch(name, found.context, keep_alive)
+        await self._touch(name, found.context or self._windows.get(name), keep_alive)
         self._kept.add(name)
         return None
 

@@ -65,6 +65,7 @@ ADDRESS_HINT = "Check {setting}: it usually ends in /v1."
 KEY_HINT = "Check OPENAI_API_KEY in .env."
 # A server without keys still wants the header: the SDK refuses to send none.
 _NO_KEY = "no-key-needed"
+_WINDOW = re.compile(r"maximum context length (?:is|of) ([\d,]*\d)", re.IGNORECASE)
 _OVERFLOW = re.compile(r"context (length|window|size)|prompt is too long", re.IGNORECASE)
 _FINISH: dict[str, FinishReason] = {
     "length": "length",
@@ -141,6 +142,11 @@ class OpenAIBackend:
         self._model = model
         self._is_llama_cpp = False
         self._without_logprobs: set[str] = set()
+
+    @property
+    def fixes_window(self) -> bool:
+        """Its protocol has no field for the window."""
+        return True
 
     @property
     def name(self) -> str:
@@ -379,7 +385,7 @@ class OpenAIBackend:
     def _map_status(self, error: openai.APIError, status: int, wait: float | None, model: str) -> BackendError:
         said = self._said(error)
         if status in (401, 403):
-            had_key = bool(self._key.known)
+            had_key = bool(self._key.ever)
             self._key.forget()
             return AuthenticationFailed(
                 f"{self._where} refused the key." if had_key else f"{self._where} wants a key.", self._key.hint
@@ -578,6 +584,8 @@ def _overflow(error: openai.APIError) -> ContextOverflow | None:
     ):
         return None
     read, window = wire.whole(body.get("n_prompt_tokens")), wire.whole(body.get("n_ctx"))
+    if not window and (said := _WINDOW.search(error.message)):
+        window = int(said[1].replace(",", ""))
     sizes = f": {read:,} tokens, and the window holds {window:,}" if read and window else ""
     return ContextOverflow(
         f"The prompt is longer than the context window{sizes}.", prompt_tokens=read, context_window=window

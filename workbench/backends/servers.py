@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workbench.backends.manage import span
 from workbench.errors import InvalidRequest
 
 KINDS: tuple[str, ...] = ("ollama", "openai")  # of backends that can have several servers
@@ -16,7 +17,6 @@ VARIABLE = "env:"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 # Capitals alone: a key that was pasted in the place of its variable's name has small letters or dashes.
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,59}")
-_DURATION = re.compile(r"-?\d+(\.\d+)?|(\d+(\.\d+)?(ms|s|m|h))+")
 _PORTS = {"http": 80, "https": 443}
 _OLLAMA_PORT = 11434
 _EXAMPLES = {"ollama": "http://192.168.1.20:11434", "openai": "https://api.groq.com/openai/v1"}
@@ -25,8 +25,8 @@ _EXAMPLES = {"ollama": "http://192.168.1.20:11434", "openai": "https://api.groq.
 class Server(BaseModel):
     """One named server. `address` has neither user nor password, and `key_from` says where its key is, never the key.
 
-    `key_from` is empty (it needs none), `env:VARIABLE` or `keyring`. The options are `keep_alive` (Ollama) and
-    `key_kept_at`, when the key in the keyring was last given.
+    `key_from` is empty (it needs none), `env:VARIABLE` or `keyring`. The options are `keep_alive` (Ollama),
+    `key_kept_at`, when the key in the keyring was last given, and `key_id`, which tells it from another data folder's.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -84,8 +84,8 @@ def unknown(backend: str, kinds: Iterable[str]) -> InvalidRequest:
     name = name_of(backend)
     if name and kind_of(backend) in KINDS:
         return InvalidRequest(
-            f"There is no server named {name} here any more ({backend}).",
-            f"Add it again under Models or with `python -m workbench models servers add {backend} ADDRESS`,"
+            f"There is no server named {name} here ({backend}).",
+            f"Add it under Models or with `python -m workbench models servers add {backend} ADDRESS`,"
             " or choose another backend.",
         )
     return InvalidRequest(f"There is no backend named {backend!r}.", f"Choose one of: {', '.join(kinds)}.")
@@ -96,14 +96,12 @@ def checked(server: Server) -> Server:
     if server.kind not in KINDS:
         raise InvalidRequest(f"There are no servers of the kind {server.kind!r}.", f"Choose {' or '.join(KINDS)}.")
     check_name(server.name)
-    keep_alive = server.options.get("keep_alive", "")
-    if keep_alive and not _DURATION.fullmatch(keep_alive):
-        raise InvalidRequest(
-            f"{keep_alive!r} is no time to keep a model loaded.", "Write 10m, 24h, -1 for always or 0 for not at all."
-        )
+    options = {**server.options}
+    if options.get("keep_alive"):
+        options["keep_alive"] = span(options["keep_alive"])
     if server.key_from not in ("", KEYRING):
         check_variable(server.variable)
-    return server.model_copy(update={"address": check_address(server.kind, server.address)})
+    return server.model_copy(update={"address": check_address(server.kind, server.address), "options": options})
 
 
 def check_variable(name: str) -> str:
@@ -119,7 +117,7 @@ def check_variable(name: str) -> str:
 
 def check_address(kind: str, address: str) -> str:
     """The address as it is kept. Raises InvalidRequest, which repeats nothing of one that holds a secret."""
-    text, example = _whole(kind, address.strip().rstrip("/")), f"Write it as {_EXAMPLES[kind]}."
+    text, example = whole(kind, address.strip().rstrip("/")), f"Write it as {_EXAMPLES[kind]}."
     parts = _split(text)
     if parts is None or parts.scheme not in _PORTS or not parts.hostname or any(sign.isspace() for sign in text):
         said = "" if "@" in address or "?" in address else f": {address.strip()!r}"
@@ -137,7 +135,7 @@ def check_address(kind: str, address: str) -> str:
     return text
 
 
-def _whole(kind: str, address: str) -> str:
+def whole(kind: str, address: str) -> str:
     """An address with the scheme and the port that Ollama's own commands let one leave out."""
     if kind != "ollama" or not address or "://" in address:
         return address

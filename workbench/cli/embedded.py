@@ -112,9 +112,12 @@ def weigh_model(arguments: argparse.Namespace, settings: Settings) -> int:
         "computing": wanted.compute,
         "program": memory.OVERHEAD,
         "in all": wanted.total,
+        "at least": wanted.least,
         "free": free,
     }
-    print(harmless(f"{name}, {now['slots']} x {now['context']:,} tokens"))
+    print(harmless(f"{name}, {now['slots']} x {wanted.context:,} tokens"))
+    if wanted.context < now["context"]:
+        print(f"  The model was trained for {wanted.context:,}: it gets no more of the {now['context']:,}.")
     for title, count in parts.items():
         print(f"  {title:<10}{memory.size(count):>9}")
     if wanted.total > free:

@@ -242,7 +242,7 @@ def _with(
     """What a server's backend does. Raises InvalidRequest when there is no server of that name."""
     name = arguments.server
     known = {} if name == DEFAULT else servers.named(settings)
-    wanted = name if name in (DEFAULT, *known) else f"{DEFAULT}@{name}"
+    wanted = name if name == DEFAULT or "@" in name else f"{DEFAULT}@{name}"
     backend = servers.made(wanted, settings, known)
     if not isinstance(backend, ManagesModels):
         raise InvalidRequest(f"The models of {wanted} cannot be cared for from here.", "Name an Ollama server.")

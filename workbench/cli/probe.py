@@ -12,7 +12,7 @@ from workbench.cli.asking import interruptible, open_engine
 from workbench.cli.output import FAILED, INTERRUPTED, local, table
 from workbench.cli.stores import open_database
 from workbench.probe import abilities, words
-from workbench.probe.report import Report
+from workbench.probe.report import SHORTEST, Report
 from workbench.settings import Settings
 from workbench.store.probes import ProbeStore
 from workbench.terminal import Progress as Line
@@ -32,12 +32,21 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     probe.add_argument("model", nargs="?", default="", help="the backend's default model otherwise")
     probe.add_argument("--backend", default="", help="embedded, ollama, openai or a named server (the default one)")
     probe.add_argument("--depth", default="quick", choices=("quick", "full"), help="full takes several times as long")
-    probe.add_argument("--context", type=int, metavar="TOKENS", help="the context window to ask for")
+    probe.add_argument(
+        "--context", type=_window, metavar="TOKENS", help=f"the context window to ask for, {SHORTEST} or more"
+    )
     probe.add_argument("--json", action="store_true", help="the whole report with every answer, as JSON")
     probe.set_defaults(do=probe_model)
     probes = commands.add_parser("probes", help="what was measured of all models, the newest first")
     probes.add_argument("--json", action="store_true", help="one report a line")
     probes.set_defaults(do=list_probes)
+
+
+def _window(text: str) -> int:
+    tokens = int(text)
+    if tokens < SHORTEST:
+        raise argparse.ArgumentTypeError(f"must be {SHORTEST} or more: shorter texts are not tried")
+    return tokens
 
 
 def probe_model(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -123,7 +132,7 @@ def _row(report: Report) -> list[str]:
         local(report.created_at),
         report.model,
         report.backend,
-        f"{report.depth}, {report.status}",
+        f"{report.depth}, {words.state(report)}",
         tools.usual if tools else words.UNKNOWN,
         f"{schema.held.right}/{schema.held.of}" if schema and schema.held else words.UNKNOWN,
         f"{context.holds:,}" if context else words.UNKNOWN,

@@ -49,7 +49,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def _kept_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", help="the model that is chosen first")
-    command.add_argument("--keep-alive", metavar="TIME", help="how long a model stays loaded (Ollama): 10m, -1, 0")
+    command.add_argument("--keep-alive", metavar="TIME", help="how long a model stays loaded (Ollama): 10m, forever, 0")
     key = command.add_mutually_exclusive_group()
     key.add_argument("--key-env", metavar="VARIABLE", help="its key is in this environment variable")
     key.add_argument("--keyring", action="store_true", help="keep its key in the keyring; you are asked for it")

@@ -28,9 +28,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         answers.add_argument(f"--{name}", default="", help=words or None)
     answers.add_argument("--kind", default="", choices=sorted(KINDS), help="what was wrong")
     answers.add_argument("--since", default="", metavar="DATE", help="only runs from then on: 2026-11-23")
-    answers.add_argument("--failures", type=int, default=0, metavar="N", help="also the last N that were not valid")
+    answers.add_argument("--failures", type=_number, default=0, metavar="N", help="also the last N that were not valid")
     answers.add_argument("--json", action="store_true", help="one JSON object a line")
     answers.set_defaults(do=show_answers)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no number from 0 on")
+    return int(text)
 
 
 def show_answers(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -46,7 +52,7 @@ def show_answers(arguments: argparse.Namespace, settings: Settings) -> int:
     with open_runs(settings) as store:
         found = SchemaAnswers(store.database)
         _catch_up(found)
-        rates, failures = found.rates(chosen), found.failures(chosen, max(arguments.failures, 0))
+        rates, failures = found.rates(chosen), found.failures(chosen, arguments.failures)
         if arguments.json:
             _print_json(rates, failures, found, store)
         else:

@@ -40,6 +40,10 @@ class Asking:
 
     async def _reply(self, messages: Sequence[BaseMessage], schema: type[BaseModel]) -> Reply:
         backend = self._engine.backend(self._name)
+        with self._engine.holding(backend):
+            return await self._asked(backend, messages, schema)
+
+    async def _asked(self, backend: Backend, messages: Sequence[BaseMessage], schema: type[BaseModel]) -> Reply:
         self._info = self._info or await backend.model(self._model)
         costs: list[Totals] = []
 

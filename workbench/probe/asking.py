@@ -14,6 +14,7 @@ from workbench.events import ErrorInfo
 from workbench.probe.report import Depth, Evidence, Speed
 from workbench.retry import wait_before_retry
 from workbench.slots import Slots
+from workbench.store.runs import plain
 
 SHOWN = 2_000  # characters of a question that are kept from each of its ends
 THINKING_TOKENS = 1_500  # that a model which thinks unasked gets beside those of its answer
@@ -46,6 +47,7 @@ class Asker:
     tell: Callable[[str], None] = lambda words: None
     is_busy: Callable[[], bool] = lambda: False
     thinks_unasked: bool = False
+    thinking_tokens: int = 0  # that it thinks before an answer, where it does so unasked
     speed: Speed | None = None
     evidence: list[Evidence] = field(default_factory=list)
 
@@ -57,14 +59,14 @@ class Asker:
         """The answer to these messages; `wanted` are fields of ChatRequest. Raises BackendError, which is kept too."""
         request = self.request(messages, **wanted)
         told = {name: _brief(value) for name, value in wanted.items()}
-        asked = shortened(messages[-1].content)
+        asked = plain(shortened(messages[-1].content))
         self.tell(asked)
         for attempt in range(1, 10):
             began = time.monotonic()
             try:
                 heard = await self._once(request, Evidence(asked=asked, wanted=told))
             except BackendError as error:
-                info = ErrorInfo(code=error.code, message=error.message, hint=error.hint)
+                info = ErrorInfo(code=error.code, message=plain(error.message), hint=error.hint)
                 seconds = round(time.monotonic() - began, 3)
                 self.evidence.append(Evidence(asked=asked, wanted=told, error=info, seconds=seconds))
                 if (wait := wait_before_retry(error, attempt)) is None:
@@ -89,12 +91,13 @@ class Asker:
 
     def conclude(self, says: str) -> None:
         """Say of the last answer what follows from it."""
-        self.evidence[-1] = self.evidence[-1].model_copy(update={"says": says})
+        self.evidence[-1] = self.evidence[-1].model_copy(update={"says": plain(says)})
 
     async def _once(self, request: ChatRequest, evidence: Evidence) -> Heard:
         async with self.slots.take(lambda place: None, SESSION):
             began, arrivals = time.monotonic(), list[float]()
             answer = await _listened(self.backend, request, lambda: arrivals.append(time.monotonic() - began))
+            answer = answer.model_copy(update={"text": plain(answer.text), "thinking": plain(answer.thinking)})
             seconds = time.monotonic() - began
         first = arrivals[0] if arrivals else None
         heard = {

@@ -1,6 +1,7 @@
 """Where a model's context really ends: two numbers in ever longer texts, one at the beginning, one in the middle."""
 
 import random
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +10,8 @@ from workbench.backends import prompt_size
 from workbench.backends.base import AnswerPart, Message
 from workbench.errors import ContextOverflow
 from workbench.probe.asking import Asker
-from workbench.probe.report import Context, ContextEnd, Depth, Length
+from workbench.probe.report import SHORTEST, Context, ContextEnd, Depth, Length
 
-SHORTEST = 512
 LONGEST: dict[Depth, int] = {"quick": 2_048, "full": 131_072}
 SECONDS: dict[Depth, float] = {"quick": 60.0, "full": 900.0}  # that all lengths may take together
 ROOM = 96  # tokens for the question, the answer and the template
@@ -20,7 +20,9 @@ TRIES = 2  # a model that misses a number once is asked again for another one
 QUESTION_TOKENS = 60  # of the question, the numbers and the template around a text
 CUT = 0.9  # a prompt of which less than this share was read was cut
 PLACES = {"beginning": "red", "middle": "blue"}
+QUESTIONS = len(PLACES)  # about one text, each of which sends it
 WHERE = {"beginning": "at the beginning", "middle": "in the middle"}
+_NOT_IN_NUMBERS = re.compile(r"(?<=\d)[,.' _\u00a0\u202f](?=\d{3}(?!\d))")  # between thousands
 _THINGS = ("lamp", "clock", "chair", "window", "carpet", "shelf", "mirror", "door")
 _COLOURS = ("green", "white", "brown", "yellow", "grey", "black")
 
@@ -53,7 +55,9 @@ async def check(asker: Asker) -> Context:
     if end in ("refused", "cut") and (last := _just_below(search, found)):
         await _grow_once(search, last, found)
     holds = max((one.read or one.tokens for one in found if one.beginning and one.middle), default=0)
-    return Context(holds=holds, end=end, window=window, ended_at=search.ended_at, lengths=tuple(found))
+    return Context(
+        holds=holds, end=end, window=window, asked=asker.context_window, ended_at=search.ended_at, lengths=tuple(found)
+    )
 
 
 async def _grow(search: Search, window: int | None, found: list[Length]) -> ContextEnd:
@@ -135,7 +139,7 @@ async def _look(search: Search, tokens: int, attempt: int) -> tuple[Length, int]
     for place, colour in PLACES.items():
         question = f"{text}\n\nWhat is the number of the {colour} box? Answer with the number only."
         heard = await asker.ask(question, max_tokens=24)
-        seen[place] = codes[place] in heard.answer.text
+        seen[place] = codes[place] in _NOT_IN_NUMBERS.sub("", heard.answer.text)
         answers.append(heard.answer)
         asker.conclude(f"It {'found' if seen[place] else 'did not find'} {codes[place]} {WHERE[place]}.")
     size, least = await _size(search, question, lines)

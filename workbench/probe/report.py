@@ -8,6 +8,7 @@ from agents.contract import Rate
 from workbench.events import ErrorInfo, ToolCall
 
 VERSION = 1  # of this form
+SHORTEST = 512  # tokens of the shortest text in which the end of a context is looked for
 SET = 1  # of the fixed questions: findings of different sets are not the same measurement
 
 Depth = Literal["quick", "full"]
@@ -53,7 +54,10 @@ class Streams(_Frozen):
 
 
 class Schema(_Frozen):
-    """How many answers fit a schema at once and after retries: with the server held to it, and told by the prompt."""
+    """How many answers fit a schema at once and after retries: with the server held to it, and told by the prompt.
+
+    `refused` when the server takes no schema at all; `turned_down` counts tasks that it refused where it took others.
+    """
 
     kind: Literal["schema"] = "schema"
     held: Rate | None = None
@@ -61,6 +65,7 @@ class Schema(_Frozen):
     told: Rate | None = None
     told_retried: Rate | None = None
     refused: bool = False
+    turned_down: int = 0
 
 
 class Tools(_Frozen):
@@ -85,12 +90,16 @@ class Tools(_Frozen):
 
 
 class Thinks(_Frozen):
-    """How it thinks: in a channel of its own, in tags in its text, or not; `unasked` when it needs no asking."""
+    """How it thinks: in a channel of its own, in tags in its text, or not; `unasked` when it needs no asking.
+
+    `tokens` is roughly how much it thinks before an answer.
+    """
 
     kind: Literal["thinks"] = "thinks"
     how: How
     unasked: bool = False
     refused: bool = False
+    tokens: int = 0
 
 
 class Logprobs(_Frozen):
@@ -125,13 +134,15 @@ class Length(_Frozen):
 class Context(_Frozen):
     """Where its context really ends: the longest prompt in which it found what stood at the beginning and the middle.
 
-    `end` is why no longer one was tried; `window` is the one that the server names.
+    `end` is why no longer one was tried; `window` is the one that was looked for: the one that was `asked` for (None:
+    none was), else the one that the server names.
     """
 
     kind: Literal["context"] = "context"
     holds: int
     end: ContextEnd
     window: int | None
+    asked: int | None = None
     ended_at: int | None = None
     lengths: tuple[Length, ...] = ()
 

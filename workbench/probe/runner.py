@@ -3,6 +3,7 @@
 import asyncio
 import os
 import platform
+import threading
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,9 +24,8 @@ from workbench.errors import (
 from workbench.events import ErrorInfo
 from workbench.job import now
 from workbench.probe.asking import Asker
-from workbench.probe.registry import CHECKS, Check, seconds
-from workbench.probe.report import Depth, Report, Result, Speed
-from workbench.store.probes import ProbeStore
+from workbench.probe.registry import CHECKS, Check, seconds, tokens
+from workbench.probe.report import Depth, Report, Result, Speed, Thinks
 
 # After these the other checks would meet the same.
 FATAL = (BackendUnreachable, AuthenticationFailed, ModelMissing, QuotaExceeded)
@@ -63,27 +63,30 @@ class Prober:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.store = ProbeStore(engine.store.database)
+        self.store = engine.probes
         self._now: Progress | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._beginning = threading.Lock()  # of two that begin at one moment the second finds the first
 
     def start(self, backend: str, model: str, depth: Depth = "quick", context_window: int | None = None) -> str:
         """Begin a probe; return its id. Raises InvalidRequest while another one goes on, BackendError, StoreError."""
-        if (now_running := self.running()) is not None:
-            raise InvalidRequest(
-                f"{now_running.report.model} is being probed.", "Wait until it is done, or stop it: speed is measured."
-            )
-        self.engine.refresh(backend)
-        info = self._model(backend, model)
-        window = context_window or info.context_window
-        report = self._begun(backend, info, depth, context_window)
-        expected = expected_seconds(depth, window, self.store.known(backend, info.name))
-        self.store.keep(report)
-        self._stopping, self._task = False, None
-        self._now = Progress(report, began=time.monotonic(), expected=expected)
-        self.engine.spawn(self._run(info))
-        return report.id
+        with self._beginning:
+            if (now_running := self.running()) is not None:
+                raise InvalidRequest(
+                    f"{now_running.report.model} is being probed.",
+                    "Wait until it is done, or stop it: speed is measured.",
+                )
+            self.engine.refresh(backend)
+            info = self._model(backend, model)
+            window = context_window or info.context_window
+            report = self._begun(backend, info, depth, context_window)
+            expected = expected_seconds(depth, window, self.store.known(backend, info.name))
+            self.store.keep(report)
+            self._stopping, self._task = False, None
+            self._now = Progress(report, began=time.monotonic(), expected=expected)
+            self.engine.spawn(self._run(report, info), using=self.engine.backend(backend))
+            return report.id
 
     def running(self) -> Progress | None:
         """The probe that goes on."""
@@ -130,11 +133,9 @@ class Prober:
 
     # On the engine's loop
 
-    async def _run(self, info: ModelInfo) -> None:
+    async def _run(self, report: Report, info: ModelInfo) -> None:
         """All checks, one after the other; what fails by the backend's fault does not end the others."""
-        assert self._now is not None
         self._task = asyncio.current_task()
-        report = self._now.report
         try:
             if self._stopping:
                 raise asyncio.CancelledError
@@ -186,11 +187,11 @@ class Prober:
         return result("measured", finding=finding)
 
     def _expect(self, asker: Asker, done: int) -> None:
-        """Once the speeds are measured, say anew how long all of it takes."""
-        if CHECKS[done - 1].name == "speed" and asker.speed is not None and self._now is not None:
+        """Once the speeds are measured, and whether it thinks, say anew how long all of it takes."""
+        if CHECKS[done - 1].name in ("speed", "thinks") and asker.speed is not None:
             window = asker.context_window or asker.model.context_window
-            expected = seconds(asker.depth, window, asker.speed.prefill, asker.speed.decode)
-            self._tell(expected=expected)
+            prefill, decode = asker.speed.prefill, asker.speed.decode
+            self._tell(expected=seconds(asker.depth, window, prefill, decode, asker.thinking_tokens))
 
     def _tell(self, **changes: Any) -> None:
         assert self._now is not None
@@ -215,7 +216,20 @@ class Prober:
 def expected_seconds(depth: Depth, window: int | None, known: Report | None) -> float:
     """About how long a probe takes, by the speed that an earlier one has measured of the model."""
     speed: Speed | None = known.finding("speed") if known else None
-    return seconds(depth, window, speed.prefill, speed.decode) if speed else seconds(depth, window)
+    prefill, decode = (speed.prefill, speed.decode) if speed else (None, None)
+    return seconds(depth, window, prefill, decode, _thinking(known))
+
+
+def expected_tokens(depth: Depth, window: int | None, known: Report | None) -> tuple[int, int]:
+    """About how many tokens a probe sends at most, and how many the model writes."""
+    speed: Speed | None = known.finding("speed") if known else None
+    return tokens(depth, window, speed.prefill if speed else None, _thinking(known))
+
+
+def _thinking(known: Report | None) -> int:
+    """The tokens that a model thinks before every answer."""
+    thinks: Thinks | None = known.finding("thinks") if known else None
+    return thinks.tokens if thinks and thinks.unasked else 0
 
 
 def key_of(info: ModelInfo) -> str:

@@ -31,6 +31,7 @@ class Count:
     at_once: int = 0
     in_the_end: int = 0
     of: int = 0
+    turned_down: int = 0
 
     def rates(self) -> tuple[Rate | None, Rate | None]:
         """At once and in the end, where anything was asked."""
@@ -49,17 +50,28 @@ async def check(asker: Asker) -> Schema:
     at_once, in_the_end = held.rates()
     told_at_once, told_in_the_end = told.rates()
     return Schema(
-        held=at_once, held_retried=in_the_end, told=told_at_once, told_retried=told_in_the_end, refused=refused
+        held=at_once,
+        held_retried=in_the_end,
+        told=told_at_once,
+        told_retried=told_in_the_end,
+        refused=refused,
+        turned_down=held.turned_down,
     )
 
 
 async def _count(asker: Asker, tasks: Sequence[Task], held: bool) -> Count:
-    """As a run asks, retries and all, until the time is up."""
+    """As a run asks, retries and all, until the time is up. Raises RequestRefused where nothing was taken before."""
     count, began = Count(), time.monotonic()
     for form, question in tasks:
         if time.monotonic() - began > (HELD_SECONDS if held else TOLD_SECONDS)[asker.depth]:
             break
-        attempts = await _attempts(asker, form, question, held)
+        try:
+            attempts = await _attempts(asker, form, question, held)
+        except RequestRefused:
+            if count.of == count.turned_down:
+                raise
+            asker.conclude("The server refuses this one alone: it counts as not valid.")
+            attempts, count.turned_down = 0, count.turned_down + 1
         count.of += 1
         count.at_once += attempts == 1
         count.in_the_end += attempts > 0

@@ -19,8 +19,10 @@ SAYS: dict[Way, str] = {
     "text": "It wrote the call as text: no call arrived.",
     "none": "It called no tool.",
 }
+# A call, not a word before a bracket in a sentence: its first argument has a name or quotes.
+_CALLED = r"\b({names})\(\s*(?:\w+\s*[=:]|[\"'])"
 _NAMED = r"[\"']?(?:name|function|tool|action)[\"']?\s*:\s*[\"']({names})[\"']"
-_TAGGED = r"<(?:tool_call|function_call|function)[=>]|\b({names})\s*\(.*\)"
+_TAGGED = r"<(?:tool_call|function_call|function)[=>]"
 
 
 class _Arguments(BaseModel):
@@ -81,8 +83,8 @@ def way_of(answer: AnswerPart, wanted: str) -> Way:
 def is_written_call(text: str) -> bool:
     """Whether a text holds a call of one of the tools: as JSON, in a fence, between tags, or as a function's."""
     names = "|".join(OFFERED)
-    patterns = (_NAMED, _TAGGED)
-    return any(re.search(pattern.format(names=names), text, re.IGNORECASE) for pattern in patterns) or _bare(text)
+    named = any(re.search(pattern.format(names=names), text, re.IGNORECASE) for pattern in (_NAMED, _TAGGED))
+    return named or bool(re.search(_CALLED.format(names=names), text)) or _bare(text)
 
 
 def _bare(text: str) -> bool:

@@ -5,6 +5,7 @@ from workbench.probe.report import (
     Context,
     Finding,
     Logprobs,
+    Report,
     Result,
     Schema,
     Seed,
@@ -32,6 +33,11 @@ ENDS = {
     "lost": "In a longer prompt it did not find what stood there, though it was read.",
     "not reached": "Longer ones were not tried: what lies beyond is not known.",
 }
+
+
+def state(report: Report, running: str = "") -> str:
+    """How far a probe came; `running` is the one that goes on in this process: no other is known to go on."""
+    return "not finished" if report.status == "running" and report.id != running else report.status
 
 
 def said(result: Result) -> str:
@@ -84,6 +90,8 @@ def _streams(found: Streams) -> str:
 
 def _schema(found: Schema) -> str:
     held = f"Held to a schema, {share(found.held)} answers fit at once and {share(found.held_retried)} after retries."
+    if found.turned_down:
+        held += f" The server refused {found.turned_down} of them, which do not count as fitting."
     if found.refused:
         held = "The server refuses to hold its answers to a schema."
     if found.told is None:

@@ -29,26 +29,30 @@ class PriceStore:
             for price in prices:
                 _put(connection, price)
 
-    def replace(self, prices: Iterable[Price]) -> None:
-        """Have exactly these prices; one that is as it was keeps its date."""
-        before = {(one.backend, one.model): one for one in self.all()}
+    def change(self, seen: Iterable[Price], wanted: Iterable[Price]) -> None:
+        """Do what makes the prices that were `seen` the `wanted` ones; others, and one that is as it was, stay."""
+        before, after = ({(one.backend, one.model): one for one in prices} for prices in (seen, wanted))
         with self._database.write() as connection:
-            connection.execute(delete(table))
-            for price in prices:
-                old = before.get((price.backend, price.model))
-                is_old = old is not None and old == price.model_copy(update={"updated_at": old.updated_at})
-                _put(connection, price, old.updated_at if old and is_old else "")
+            for backend, model in before.keys() - after.keys():
+                _remove(connection, backend, model)
+            for key, price in after.items():
+                old = before.get(key)
+                if old is None or old != price.model_copy(update={"updated_at": old.updated_at}):
+                    _put(connection, price)
 
     def remove(self, backend: str, model: str) -> bool:
         """Forget a price; whether there was one."""
-        chosen = (table.c.backend == plain(backend), table.c.model == plain(model))
         with self._database.write() as connection:
-            return connection.execute(delete(table).where(*chosen)).rowcount > 0
+            return _remove(connection, backend, model)
 
 
-def _put(connection: Connection, price: Price, updated_at: str = "") -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    values = price.model_dump() | {"updated_at": updated_at or now}
+def _remove(connection: Connection, backend: str, model: str) -> bool:
+    chosen = (table.c.backend == plain(backend), table.c.model == plain(model))
+    return connection.execute(delete(table).where(*chosen)).rowcount > 0
+
+
+def _put(connection: Connection, price: Price) -> None:
+    values = price.model_dump() | {"updated_at": datetime.now(UTC).isoformat(timespec="seconds")}
     values |= {"backend": plain(price.backend), "model": plain(price.model)}
-    connection.execute(delete(table).where(table.c.backend == values["backend"], table.c.model == values["model"]))
+    _remove(connection, price.backend, price.model)
     connection.execute(insert(table).values(**values))

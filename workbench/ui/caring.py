@@ -5,6 +5,7 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
+from workbench.backends.base import Backend
 from workbench.backends.manage import FOREVER, Errands, LoadedModel, Loads, ManagesModels, Pulls
 from workbench.errors import ServerFault, WorkbenchError
 from workbench.ui import session
@@ -33,13 +34,17 @@ def ask(coroutine: Coroutine[Any, Any, Result]) -> Result:
 @st.cache_resource(show_spinner=False)
 def pulls(backend: str) -> Pulls:
     """The pulls of a server: they go on whatever page is shown, and every tab sees them."""
-    return Errands(session.engine().spawn)
+    return Errands(_spawn)
 
 
 @st.cache_resource(show_spinner=False)
 def loads(backend: str) -> Loads:
     """The models that a server is loading."""
-    return Errands(session.engine().spawn)
+    return Errands(_spawn)
+
+
+def _spawn(work: Coroutine[Any, Any, None], backend: ManagesModels) -> None:
+    session.engine().spawn(work, cast(Backend, backend))
 
 
 @st.cache_resource(ttl=ASK_SECONDS, show_spinner=False)

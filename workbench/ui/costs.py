@@ -140,17 +140,22 @@ def draw_prices(prices: PriceStore) -> None:
     rows = rows_of(edited)
     with st.container(horizontal=True, vertical_alignment="center"):
         is_same = rows == rows_of(table_of(before))
-        st.button("Save prices", key="save-prices", type="primary", disabled=is_same, on_click=save, args=(rows,))
+        st.button(
+            "Save prices", key="save-prices", type="primary", disabled=is_same, on_click=save, args=(rows, before)
+        )
         st.download_button(
             "Prices (CSV)", data=price_list.to_csv(before), file_name="prices.csv", mime="text/csv", on_click="ignore"
         )
 
 
-def save(rows: Sequence[dict[str, Any]]) -> None:
-    """Keep the edited table; what is wrong with it is said, and nothing of it is lost."""
+def save(rows: Sequence[dict[str, Any]], drawn: Sequence[Price]) -> None:
+    """Keep what was edited in the table `drawn`; what is wrong with it is said, and nothing of it is lost.
+
+    What was set elsewhere meanwhile stays.
+    """
     with session.explained():
         typed = [price_list.price(row, f"Row {number}") for number, row in enumerate(rows, 1)]
-        PriceStore(session.engine().store.database).replace(price_list.without_doubles(typed))
+        PriceStore(session.engine().store.database).change(drawn, price_list.without_doubles(typed))
         session.put(session.PRICES_SAVED, int(session.recall(session.PRICES_SAVED, 0)) + 1)
 
 

@@ -92,6 +92,7 @@ def draw_sizes(found: session.Survey) -> None:
 def _would_need(own: EmbeddedBackend, model: str) -> str:
     """What the form's sizes cost with the chosen model."""
     typed = _typed()
+    asked = typed.get("context", own.settings.embedded_context)
     try:
         wanted = own.needs(model, typed.get("context"), typed.get("slots"))
     except (WorkbenchError, OSError):
@@ -99,9 +100,10 @@ def _would_need(own: EmbeddedBackend, model: str) -> str:
     free = own.free()
     fits = "" if wanted.total <= free else " It does not fit." if wanted.least > free else " That is tight, and slow."
     context = memory.size(wanted.cache)
+    held = f" It was trained for {wanted.context:,} tokens, and gets no more." if wanted.context < asked else ""
     return (
         f"With these, {model} needs about {memory.size(wanted.total)} of memory, {context} of it for the context;"
-        f" {memory.size(free)} are free.{fits}"
+        f" {memory.size(free)} are free.{fits}{held}"
     )
 
 

@@ -118,7 +118,7 @@ def _draw_lane(lane: int, letter: str, count: int) -> None:
             persist_state="session",
         )
     machine = machine_of(lane)
-    suiting.settle(machine, option_prefix(lane, machine), _backend(lane), _model(lane))
+    suiting.settle(machine, option_prefix(lane, machine), _backend(lane), _model(lane), key_of(lane, "setting"))
     words = forms.chip_markdown(filter(None, chips(lane, _settings(lane))))
     with st.expander(words, key=f"lane-settings-{lane}", type="compact"):
         st.caption(f"{machine.summary} [{machine.source}]({machine.source_url})")
@@ -218,7 +218,7 @@ def _take_lane(number: int, lane: Lane) -> None:
         key_of(number, "backend"), AS_IN_THE_SIDEBAR if usual or backend not in session.engine().backends() else backend
     )
     session.put(model_key(number, backend), model)
-    suiting.own(machine, option_prefix(number, machine), backend, model)
+    suiting.own(machine, option_prefix(number, machine), backend, model, key_of(number, "setting"))
 
 
 def _request(lane: int, question: str, shared: dict[str, Any]) -> RunRequest:

@@ -9,6 +9,7 @@ from workbench.ui.markdown import escape
 from workbench.ui.moments import when
 
 LOAD, DETAILS, COPY, DELETE = "Load", "Details", "Copy", "Delete"
+LEAST_WINDOW = 256
 SERVERS_OWN = "As the server is set"
 
 
@@ -79,10 +80,11 @@ def _done() -> None:
 def _load(backend: str, info: ModelInfo) -> None:
     """Choose the window and how long it stays."""
     st.html(f"<p><b>{escape(info.name)}</b>, on {_where(backend)}</p>")
+    most = info.trained_window or info.context_window
     context = st.number_input(
         "Context window, in tokens",
-        min_value=256,
-        max_value=info.trained_window or info.context_window,
+        min_value=min(LEAST_WINDOW, most or LEAST_WINDOW),
+        max_value=most,
         value=None,
         step=1024,
         key="load-context",
@@ -93,8 +95,15 @@ def _load(backend: str, info: ModelInfo) -> None:
     if st.button("Load", key="load-now", type="primary"):
         errand = Load(caring.care(backend), info.name, context, caring.KEEP.get(kept))
         caring.loads(backend).forget(info.name)
-        caring.loads(backend).start(errand)
-        _done()
+        under_way = caring.loads(backend).start(errand)
+        if (under_way.context, under_way.keep_alive) == (errand.context, errand.keep_alive):
+            _done()
+        st.error(frame.sentences(_loading_already(under_way), "Wait for its end, or cancel it, then load it anew."))
+
+
+def _loading_already(load: Load) -> str:
+    window = f"{load.context:,} tokens" if load.context else "the server's own window"
+    return f"{load.name} is being loaded already, with {window}."
 
 
 @st.dialog("Model details", width="medium", on_dismiss=_close)

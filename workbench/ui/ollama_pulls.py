@@ -29,10 +29,11 @@ def draw_form(backend: str) -> None:
 
 
 def settle(backend: str) -> None:
-    """Say what has come, and look again at its server."""
+    """Say what has come of the pulls that this session has seen under way, and look again at their server."""
+    seen: set[Pull] = session.recall(session.PULLS_SEEN, set())
     for pull in caring.pulls(backend).all():
-        if pull.state == "done":
-            caring.pulls(backend).forget(pull.name)
+        if pull.state == "done" and pull in seen:
+            seen.discard(pull)
             caring.look_again()
             st.toast(f"{pull.name} is there.")
 
@@ -41,6 +42,8 @@ def draw_under_way(backend: str) -> None:
     """Each pull: how far it is, or how it ended."""
     for pull in caring.pulls(backend).all():
         if pull.state == "running":
+            session.remember(session.PULLS_SEEN, set())
+            session.recall(session.PULLS_SEEN).add(pull)
             st.fragment(_follow, run_every=caring.LOOK_SECONDS)(backend, pull)
         elif pull.state != "done":
             _draw_end(backend, pull)

@@ -12,7 +12,7 @@ from workbench.errors import PromptError, WorkbenchError
 from workbench.presets import Preset, Reading
 from workbench.request import Limits, ModelSettings
 from workbench.store.presets import PresetStore
-from workbench.ui import forms, frame, panel, prompt_choice, session
+from workbench.ui import forms, frame, panel, prompt_choice, session, suiting
 
 OURS = (session.RUN, session.PRESET)  # parts of the bench's address that are no part of a link
 
@@ -73,6 +73,8 @@ def take(reading: Reading, source: str, from_link: bool = False) -> None:
     session.put(session.field_key(prefix, session.APPROVALS), list(preset.approve_tools))
     forms.fill(ModelSettings, session.SETTINGS, preset.settings.model_dump())
     forms.fill(Limits, session.LIMITS, preset.limits.model_dump())
+    found = session.survey(session.backend())
+    suiting.own(machine, prefix, found.name, session.model(found))  # also a choice that equals the usual value stays
     _take_prompts(preset, told)
     session.put(session.PRESET, None)
     session.put(session.PRESET_TOLD, [f"{source} says what is not here.", *told] if told else None)

@@ -7,11 +7,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from workbench.backends.base import ModelInfo
+from workbench.cost import in_all, worded
+from workbench.events import Totals
 from workbench.experiments.words import duration
 from workbench.probe import registry, words
 from workbench.probe.report import Depth, Report
-from workbench.probe.runner import Prober, Progress, expected_seconds, key_of
-from workbench.ui import frame, metrics, probe_claims, probe_table, session
+from workbench.probe.runner import Prober, Progress, expected_seconds, expected_tokens, key_of
+from workbench.ui import frame, metrics, money, probe_claims, probe_table, session
 from workbench.ui.markdown import escape
 from workbench.ui.moments import when
 
@@ -20,7 +22,8 @@ QUESTION_SHOWN = 140  # characters
 DEPTHS: dict[Depth, str] = {"quick": "Quick", "full": "Full"}
 ABOUT = (
     "A probe asks a model a small fixed set of questions and keeps what it really did, with every answer: the machines'"
-    " defaults follow from it. It begins when you say so, and never by itself."
+    " defaults follow from it. It begins when you say so, and never by itself. A paid endpoint charges for its tokens:"
+    " how many are sent at most stands beside each model; a full probe of a long window sends a great many."
 )
 DEPTH_HELP = "Full: all twenty schemas told too, three times the speed, and a context up to its end, within 15 minutes."
 
@@ -37,6 +40,11 @@ class Candidate:
     def key(self) -> str:
         """What its widgets are called by."""
         return f"{self.backend}-{self.info.name}"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether what is known was measured of the same model by another name or on another server."""
+        return self.known is not None and (self.known.backend, self.known.model) != (self.backend, self.info.name)
 
     @property
     def is_older(self) -> bool:
@@ -56,7 +64,7 @@ def draw() -> None:
     now = prober().running()
     place = _draw_running(now) if now else None
     found = candidates()
-    probed = [candidate.known for candidate in found if candidate.known]
+    probed = [candidate.known for candidate in found if candidate.known and not candidate.is_elsewhere]
     if probed:
         probe_table.draw(probed, {one.known.id for one in found if one.known and one.is_older})
     depth = _choose_depth()
@@ -71,7 +79,9 @@ def draw() -> None:
 def candidates() -> list[Candidate]:
     """The models of all backends but the script, which has no model to be measured."""
     engine = session.engine()
-    surveys = [session.survey(name) for name in engine.backends() if name != "scripted"]
+    names = [name for name in engine.backends() if name != "scripted"]
+    session.begin_surveys(names)
+    surveys = [session.survey(name) for name in names]
     return [
         Candidate(found.name, info, engine.probes.known(found.name, info.name))
         for found in surveys
@@ -143,7 +153,7 @@ def _draw_candidate(candidate: Candidate, depth: Depth, now: Progress | None) ->
     """A model with its button; what was found of it on demand."""
     opened = session.recall(session.PROBE_OPEN) == candidate.key
     with st.container(key=f"model-row-probe-{candidate.key}", horizontal=True, vertical_alignment="center"):
-        st.html(_candidate_html(candidate))
+        st.html(_candidate_html(candidate, depth, now))
         if candidate.known is not None:
             words_ = "Close" if opened else "Evidence"
             st.button(words_, key=f"evidence-{candidate.key}", on_click=_open, args=("" if opened else candidate.key,))
@@ -156,34 +166,45 @@ def _draw_candidate(candidate: Candidate, depth: Depth, now: Progress | None) ->
             args=(candidate.backend, candidate.info.name, depth),
         )
     if opened and candidate.known is not None:
-        _draw_evidence(candidate, candidate.known)
+        _draw_evidence(candidate, candidate.known, now)
 
 
 def _open(key: str) -> None:
     session.put(session.PROBE_OPEN, key)
 
 
-def _candidate_html(candidate: Candidate) -> str:
+def cost_of(candidate: Candidate, depth: Depth) -> str:
+    """What a probe sends at most, and what that costs where the person has set a price."""
+    read, written = expected_tokens(depth, candidate.info.context_window, candidate.known)
+    totals = Totals(calls=1, prompt_tokens=read, completion_tokens=written)
+    price = worded(in_all([money.prices().money(totals, candidate.backend, candidate.info.name)]))
+    return f"a probe sends up to {-(-read // 1_000):,},000 tokens" + (f", up to {price}" if price else "")
+
+
+def _candidate_html(candidate: Candidate, depth: Depth, now: Progress | None) -> str:
     known = candidate.known
     facts = [frame.title(candidate.backend), candidate.info.parameters, candidate.info.quantisation]
     if known is None:
         facts.append("not probed yet")
     else:
-        state = "" if known.status in ("done", "running") else f", {known.status}"
-        facts.append(f"{known.depth} probe {when(known.created_at)}{state}")
-    older = "The probe is of an older version of this model." if candidate.is_older else ""
-    warned = f'<p class="wb-waits">{older}</p>' if older else ""
+        state = words.state(known, now.report.id if now else "")
+        facts.append(f"{known.depth} probe {when(known.created_at)}" + ("" if state == "done" else f", {state}"))
+        if candidate.is_elsewhere:
+            facts.append(f"of {known.model} on {known.backend}, the same model")
+    facts.append(cost_of(candidate, depth))
+    warned = '<p class="wb-waits">The probe is of an older version of this model.</p>' if candidate.is_older else ""
     line = " · ".join(escape(fact) for fact in facts if fact)
     return f'<div class="wb-model"><h3>{escape(candidate.info.name)}</h3><p class="wb-meta">{line}</p>{warned}</div>'
 
 
-def _draw_evidence(candidate: Candidate, known: Report) -> None:
+def _draw_evidence(candidate: Candidate, known: Report, now: Progress | None) -> None:
     """Every claim with its answers; the probes before this one, by a choice."""
     history = session.engine().probes.of_model(candidate.backend, candidate.info.name)
     with st.container(key="probe-evidence"):
         shown = known
         if len(history) > 1:
-            labels = {report.id: _label(report, candidate) for report in history}
+            running = now.report.id if now else ""
+            labels = {report.id: _label(report, candidate, running) for report in history}
             one = st.selectbox(
                 "Probe",
                 ["", *labels],
@@ -194,6 +215,6 @@ def _draw_evidence(candidate: Candidate, known: Report) -> None:
         st.html(probe_claims.html(shown))
 
 
-def _label(report: Report, candidate: Candidate) -> str:
+def _label(report: Report, candidate: Candidate, running: str) -> str:
     older = "" if report.model_key == key_of(candidate.info) else ", an older version of this model"
-    return f"{when(report.created_at)}: {report.depth}, {report.status}{older}"
+    return f"{when(report.created_at)}: {report.depth}, {words.state(report, running)}{older}"

@@ -22,7 +22,7 @@ ABOUT = (
 )
 KEY_HELP = "It goes into the keyring of the computer that Second Thought runs on, and to this address alone."
 VARIABLE_HELP = "In .env or the shell that Second Thought was started in. The key itself is kept nowhere else."
-KEEP_ALIVE_HELP = "How long a model stays in memory after a call: 10m, 24h, -1 for always. Empty: as the server does."
+KEEP_ALIVE_HELP = "How long a model stays in memory after a call: 10m, 24h, forever. Empty: as the server does."
 TRIAL_SECONDS = servers.TRIAL_SECONDS + 130  # a keyring may wait for its person
 
 

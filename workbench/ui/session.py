@@ -1,8 +1,12 @@
 """What a browser session remembers, every key of it declared here, and the one engine behind all sessions."""
 
+import asyncio
 import atexit
 import gc
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,10 +14,11 @@ from uuid import uuid4
 
 import streamlit as st
 
-from workbench.backends.base import BackendStatus, ModelInfo
+from workbench.backends.base import Backend, BackendStatus, ModelInfo, TellsMemory
 from workbench.backends.manage import LoadedModel, ManagesModels
 from workbench.engine import Engine
 from workbench.errors import WorkbenchError
+from workbench.probe.runner import key_of
 from workbench.settings import load
 
 # Chosen by the person.
@@ -121,9 +126,12 @@ PRESET_DELETING = "preset-deleting"
 PRESET_TOLD = "preset-told"
 PRESET_BEGUN = "preset-begun"
 PULL_NAME = "pull-name"
+PULLS_SEEN = "pulls-seen"
 CARING = "caring"
 
 SURVEY_SECONDS = 10.0
+MOST_SECONDS = 60.0  # a backend that took long to fail is left alone so much longer, a minute at most
+PATIENCE = 12
 
 
 @dataclass(frozen=True)
@@ -335,7 +343,7 @@ def backend() -> str:
 def model(found: Survey) -> str:
     """The chosen model of a backend: the person's choice, else the backend's default, else its first."""
     chosen = recall(model_key(found.name)) or found.default_model
-    return str(chosen or next((info.name for info in found.models if info.installed), ""))
+    return str(chosen or next((info.name for info in found.models if info.installed and not info.wrong), ""))
 
 
 def use(backend_name: str, model_name: str) -> None:
@@ -345,21 +353,74 @@ def use(backend_name: str, model_name: str) -> None:
         put(model_key(backend_name), model_name)
 
 
-@st.cache_resource(ttl=10, show_spinner=False)
-def survey(name: str) -> Survey:
-    """Ask a backend how it is. Never raises; the answer holds for ten seconds."""
+SLOW = BackendStatus(ready=False, detail="It did not answer within 10 seconds.", hint="Look again in a moment.")
+
+
+class Surveys:
+    """How the backends were found, for all sessions: each is asked once at a time, and many of them at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: dict[str, Future[Survey]] = {}
+        self._until: dict[str, float] = {}
+
+    def begin(self, name: str) -> "Future[Survey]":
+        """Ask a backend, unless its answer still holds or is on its way."""
+        shared = engine()
+        with self._lock:
+            asked = self._asked.get(name)
+            if asked is None or (asked.done() and time.monotonic() > self._until.get(name, 0.0)):
+                asked = self._asked[name] = shared.on_loop_soon(self._survey(shared, name))
+            return asked
+
+    def forget(self) -> None:
+        """Ask them all anew."""
+        with self._lock:
+            self._asked = {}
+
+    async def _survey(self, shared: Engine, name: str) -> Survey:
+        began = time.monotonic()
+        found = await _survey(shared, name)
+        now = time.monotonic()
+        is_well = found.status.ready and found.models
+        held = SURVEY_SECONDS if is_well else min(MOST_SECONDS, max(SURVEY_SECONDS, PATIENCE * (now - began)))
+        self._until[name] = now + held
+        return found
+
+
+async def _survey(shared: Engine, name: str) -> Survey:
     try:
-        found = engine().backend(name)
+        found = await asyncio.to_thread(shared.backend, name)  # its library is imported on first use
     except WorkbenchError as error:
         return Survey(name, name, BackendStatus(ready=False, detail=error.message, hint=error.hint))
     try:
-        status = engine().on_loop(found.status(), SURVEY_SECONDS)
+        async with asyncio.timeout(SURVEY_SECONDS):
+            status = await found.status()
     except TimeoutError:
-        slow = BackendStatus(ready=False, detail="It did not answer within 10 seconds.", hint="Look again in a moment.")
-        return Survey(name, found.title, slow)
+        return Survey(name, found.title, SLOW)
     # A server that cannot be used is not asked further; an engine of our own lists what it has in any case.
-    models = _models_of(name) if status.ready or found.slots is not None else ()
+    models = await _models_of(found) if status.ready or isinstance(found, TellsMemory) else ()
+    shared.probes.saw(name, {info.name: key_of(info) for info in models})
     return Survey(name, found.title, status, models, found.default_model)
+
+
+@st.cache_resource(show_spinner=False)
+def _surveys() -> Surveys:
+    return Surveys()
+
+
+def survey(name: str) -> Survey:
+    """How a backend is. Never raises; the answer holds for ten seconds, one that was long in coming for longer."""
+    try:
+        return _surveys().begin(name).result(3 * SURVEY_SECONDS)
+    except TimeoutError:  # the engine has been closed, or has no time at all
+        return Survey(name, name, SLOW)
+
+
+def begin_surveys(names: Iterable[str]) -> None:
+    """Ask several backends at once, before one after the other is drawn."""
+    for name in names:
+        _surveys().begin(name)
 
 
 @dataclass(frozen=True)
@@ -386,12 +447,13 @@ def stock(name: str) -> Stock:
 
 def look_again() -> None:
     """Forget what the backends said."""
-    survey.clear()
+    _surveys().forget()
     stock.clear()
 
 
-def _models_of(name: str) -> tuple[ModelInfo, ...]:
+async def _models_of(backend: Backend) -> tuple[ModelInfo, ...]:
     try:
-        return tuple(engine().on_loop(engine().backend(name).models(), SURVEY_SECONDS))
+        async with asyncio.timeout(SURVEY_SECONDS):
+            return tuple(await backend.models())
     except (WorkbenchError, TimeoutError):
         return ()  # the status says why

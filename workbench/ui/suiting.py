@@ -1,5 +1,6 @@
 """What suits the chosen model by its probe: put into the form where nobody chose, and said near it."""
 
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
@@ -16,9 +17,23 @@ from workbench.ui.markdown import escape
 PLACEHOLDER = "?"  # the question while only the options matter
 
 
-def known(backend: str, model: str) -> Report | None:
-    """What probes have found of a model."""
-    return session.engine().probes.known(backend, model)
+@dataclass(frozen=True)
+class Settled:
+    """How a form's options were left: those that follow from the probe, all values, and those the person has changed.
+
+    `suits` is what would suit had the person changed nothing.
+    """
+
+    follows: dict[str, Any] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
+    theirs: frozenset[str] = frozenset()
+    suits: dict[str, Any] = field(default_factory=dict)
+
+
+def known(backend: str, model: str, settings: str = session.SETTINGS) -> Report | None:
+    """What probes have found of a model, with the context window that the form's model settings ask for."""
+    window = forms.read(ModelSettings, settings)["context_window"]
+    return session.engine().probes.known(backend, model, window)
 
 
 def is_older(report: Report, found: session.Survey) -> bool:
@@ -27,26 +42,33 @@ def is_older(report: Report, found: session.Survey) -> bool:
     return info is not None and key_of(info) != report.model_key
 
 
-def settle(machine: Machine, prefix: str, backend: str, model: str) -> None:
-    """Before a form is drawn: options that the person has not touched get what suits the model."""
-    before: dict[str, Any] = session.recall(_marker(prefix), {})
-    wanted = _wanted(machine, prefix, before, known(backend, model))
-    for name in {*before, *wanted}:
-        key = session.field_key(prefix, name)
+def settle(machine: Machine, prefix: str, backend: str, model: str, settings: str = session.SETTINGS) -> None:
+    """Before a form is drawn: options that the person has not touched get what suits the model.
+
+    `settings` is where the form's model settings are kept: a window that is asked for counts too.
+    """
+    state, values, probe = _state(prefix), forms.read(machine.options, prefix), known(backend, model, settings)
+    theirs = _theirs(machine, state, values)
+    chosen_ = {name: value for name, value in values.items() if name in theirs}
+    follows = _of_options(machine, chosen_, probe, settings)
+    for name in {*state.follows, *follows} - theirs:
         usual = machine.options.model_fields[name].default
-        if session.recall(key, usual) == before.get(name, usual):
-            session.put(key, wanted.get(name, usual))
-    session.put(_marker(prefix), wanted)
+        session.put(session.field_key(prefix, name), follows.get(name, usual))
+    _leave(machine, prefix, Settled(follows, {}, frozenset(theirs), _of_options(machine, {}, probe, settings)))
 
 
-def own(machine: Machine, prefix: str, backend: str, model: str) -> None:
+def own(machine: Machine, prefix: str, backend: str, model: str, settings: str = session.SETTINGS) -> None:
     """What a form was just filled with is the person's choice, but for what would suit anyway."""
-    session.put(_marker(prefix), _of_options(machine, {}, known(backend, model)))
+    values, fields = forms.read(machine.options, prefix), machine.options.model_fields
+    suits = _of_options(machine, {}, known(backend, model, settings), settings)
+    theirs = {name for name, value in values.items() if value != suits.get(name, fields[name].default)}
+    follows = {name: value for name, value in suits.items() if name not in theirs}
+    _leave(machine, prefix, Settled(follows, {}, frozenset(theirs), suits))
 
 
 def chosen(machine: Machine, prefix: str) -> dict[str, Any]:
     """The form's options without those that only follow from the probe: these the engine fills in, and says so."""
-    follows: dict[str, Any] = session.recall(_marker(prefix), {})
+    follows = _state(prefix).follows
     values = forms.read(machine.options, prefix)
     return {name: value for name, value in values.items() if name not in follows or follows[name] != value}
 
@@ -68,47 +90,52 @@ def _line(machine: Machine, prefix: str, probe: Report | None, found: session.Su
     if probe is None:
         return "Not probed yet: the usual settings are used."
     because = [one.because for one in _suited(machine, chosen(machine, prefix), probe)]
-    older = "The probe was of an older version of this model." if is_older(probe, found) else ""
-    return " ".join(filter(None, [*(because or ["The usual settings suit this model."]), older]))
+    origin = "The probe was of an older version of this model." if is_older(probe, found) else ""
+    if (probe.backend, probe.model) != (found.name, session.model(found)):
+        origin = f"The probe was of {probe.model} on {probe.backend}, the same model."
+    return " ".join(filter(None, [*(because or ["The usual settings suit this model."]), origin]))
 
 
-def _marker(prefix: str) -> str:
-    """Where is kept what was put into a form last."""
-    return session.field_key(prefix, session.SUITED)
+def _state(prefix: str) -> Settled:
+    """How a form was left; nothing is known of one that is new."""
+    state: Settled = session.recall(session.field_key(prefix, session.SUITED), Settled())
+    return state
 
 
-def _wanted(machine: Machine, prefix: str, before: dict[str, Any], probe: Report | None) -> dict[str, Any]:
-    """What suits beside what the person has chosen: values that are neither the usual ones nor put there by us."""
-    fields, values = machine.options.model_fields, forms.read(machine.options, prefix)
-    suits = _of_options(machine, {}, probe)
-    theirs = {
-        name: value
-        for name, value in values.items()
-        if value not in (before.get(name, fields[name].default), suits.get(name, fields[name].default))
-    }
-    return _of_options(machine, theirs, probe)
+def _leave(machine: Machine, prefix: str, state: Settled) -> None:
+    """Keep how the form is left now."""
+    seen = forms.read(machine.options, prefix)
+    session.put(session.field_key(prefix, session.SUITED), replace(state, seen=seen))
 
 
-def _of_options(machine: Machine, options: dict[str, Any], probe: Report | None) -> dict[str, Any]:
+def _theirs(machine: Machine, state: Settled, values: dict[str, Any]) -> set[str]:
+    """The options that the person has changed, but for those that were changed back to what suits the model."""
+    theirs, fields = set(state.theirs), machine.options.model_fields
+    for name, value in values.items():
+        if value == state.seen.get(name, fields[name].default):
+            continue
+        if name in state.suits and value == state.suits[name]:
+            theirs.discard(name)
+        else:
+            theirs.add(name)
+    return theirs
+
+
+def _of_options(
+    machine: Machine, options: dict[str, Any], probe: Report | None, settings: str = session.SETTINGS
+) -> dict[str, Any]:
     """The machine's options that suit, beside those that are chosen; the model's settings are not among them."""
-    found = _suited(machine, options, probe)
+    found = _suited(machine, options, probe, settings)
     return {one.name: one.value for one in found if one.name in machine.options.model_fields}
 
 
-def _suited(machine: Machine, options: dict[str, Any], probe: Report | None) -> list[SuitedDefault]:
+def _suited(
+    machine: Machine, options: dict[str, Any], probe: Report | None, settings: str = session.SETTINGS
+) -> list[SuitedDefault]:
     """What the engine would fill in beside these options; of no use where they contradict each other."""
-    settings = forms.read(ModelSettings, session.SETTINGS)
+    request = {"machine": machine.name, "question": PLACEHOLDER, "backend": "", "model": "", "options": options}
     try:
-        request = RunRequest.model_validate(
-            {
-                "machine": machine.name,
-                "question": PLACEHOLDER,
-                "backend": "",
-                "model": "",
-                "options": options,
-                "settings": settings,
-            }
-        )
+        asked = RunRequest.model_validate(request | {"settings": forms.read(ModelSettings, settings)})
     except ValidationError:
         return []
-    return list(suited.filled(machine, request, probe).suited)
+    return list(suited.filled(machine, asked, probe).suited)

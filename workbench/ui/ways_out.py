@@ -7,7 +7,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from workbench import context
-from workbench.backends.base import TellsMemory
+from workbench.backends.base import FixesWindow, TellsMemory
+from workbench.context import SHARE_OF_AN_ANSWER, Size
 from workbench.errors import WorkbenchError
 from workbench.events import NoteView, RunView, Warned
 from workbench.job import ASKED, last_request
@@ -15,6 +16,7 @@ from workbench.request import RunRequest
 from workbench.ui import forking, forms, panel, session
 
 MOST_OFFERS = 3
+DOUBLINGS = 12  # of a window that is looked at
 LOOK_SECONDS = 3.0
 GOING_ON = "A new run that takes over every step that was finished. This one stops, and stays as it is."
 
@@ -52,31 +54,46 @@ def has_overflowed(view: RunView) -> bool:
     return end is not None and end.error is not None and end.error.code == "context_overflow"
 
 
+def has_turns(view: RunView) -> bool:
+    """Whether there is something to sum up: a turn of the model that can be left out, and one that stays."""
+    answered = [call.called for call in view.calls if call.answer is not None]
+    return len({(called.node, called.step) for called in answered if called.role != context.SUMMARISER}) >= 2
+
+
 def gigabytes(size: int) -> str:
     """Bytes as a person reads memory."""
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 
-def larger(window: int, trained: int | None) -> list[int]:
-    """The next sizes of a window, each twice the one before, up to what the model was trained for."""
-    sizes = [window * 2**power for power in range(1, MOST_OFFERS + 1)]
-    if trained is None:
-        return sizes[:2]
-    return [*[size for size in sizes if size < trained], *([trained] if window < trained <= sizes[-1] else [])]
+def larger(window: int, most: int | None, prompt: int = 0, answer: int = 0) -> list[int]:
+    """The next sizes of a window, each twice the one before, up to the `most` that the model can have.
+
+    They hold the `prompt` and an `answer`, which needs no more than a part of them.
+    """
+    doubled = [window * 2**power for power in range(1, DOUBLINGS)]
+    sizes = [size for size in doubled if prompt + min(answer, size // SHARE_OF_AN_ANSWER) <= size]
+    if most is None:
+        return sizes[: MOST_OFFERS - 1]
+    below = [size for size in sizes if size < most][:MOST_OFFERS]
+    is_next = len(below) < MOST_OFFERS and window < most and prompt + min(answer, most // SHARE_OF_AN_ANSWER) <= most
+    return [*below, *([most] if is_next else [])]
 
 
-def offers(request: RunRequest, window: int) -> list[Offer]:
-    """The larger windows that the run's model can have, with their memory; none when its backend cannot be asked."""
+def offers(request: RunRequest, found: Size) -> list[Offer]:
+    """The windows that the run's model can have and its prompt fits, with their memory; none when nobody can say."""
     try:
-        return session.engine().on_loop(_offers(request, window), LOOK_SECONDS)
+        return session.engine().on_loop(_offers(request, found), LOOK_SECONDS)
     except (WorkbenchError, TimeoutError):
         return []
 
 
-async def _offers(request: RunRequest, window: int) -> list[Offer]:
-    backend = session.engine().backend(request.backend)
-    trained = (await backend.model(request.model)).trained_window
-    sizes = larger(window, trained)
+async def _offers(request: RunRequest, found: Size) -> list[Offer]:
+    backend, window = session.engine().backend(request.backend), found.window or 0
+    model = await backend.model(request.model)
+    most = model.context_window if isinstance(backend, FixesWindow) else model.trained_window
+    if not window or (isinstance(backend, FixesWindow) and not request.settings.context_window):
+        return []  # a server's own window is not to be had larger; one that the person made smaller is
+    sizes = larger(window, most, found.tokens, request.settings.max_tokens)
     if not isinstance(backend, TellsMemory):
         return [Offer(size) for size in sizes]
     now, *memory = await asyncio.gather(*(backend.memory_for(request.model, size) for size in (window, *sizes)))
@@ -87,12 +104,12 @@ def draw(view: RunView, run_id: str, place: str) -> None:
     """What can be done about a window that is full: a larger one, summaries, and for a run that goes on its end."""
     request = last_request(session.engine().store.events(run_id, kinds=ASKED))
     sizes = (size for call in reversed(view.calls) if (size := context.of(call)))
-    window = next((size.window for size in sizes if size.window), 0)
-    found = offers(request, window) if window else []
+    full = next((size for size in sizes if size.window), None)
+    found = offers(request, full) if full else []
     with st.container(key=f"ways-out-{place}-{run_id}", horizontal=True, gap="small"):
         for one in found:
             _button(f"Go on with {one.window:,}", f"{place}-window-{one.window}", run_id, window=one.window)
-        if request.options.get("summarise") == "never":
+        if request.options.get("summarise") == "never" and has_turns(view):
             _button("Go on with summaries", f"{place}-summarise", run_id, summarise=True)
         if view.status == "running":
             _stop(run_id, place)
