@@ -1,7 +1,7 @@
 """The machines as graphs for LangGraph's own dev server, which langgraph.json names: `langgraph dev`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +15,7 @@ from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from agents import catalogue
-from agents.contract import Answer, Bench, Observation, Room
+from agents.contract import Answer, Bench, Observation, Result, Room
 from workbench import prompts, servers
 from workbench.backends.base import Backend, ModelInfo
 from workbench.backends.servers import Server
@@ -85,6 +85,10 @@ class StudioBench(Bench):
     async def summarise(self, asked: str, **more: Any) -> str:
         """A model's summary of earlier turns."""
         return await (await self._ready()).summarise(asked, **more)
+
+    async def unless_too_long(self, asking: Awaitable[Result]) -> Result | None:
+        """What asking a model returns; None where a shorter prompt should be made."""
+        return await (await self._ready()).unless_too_long(asking)
 
     async def call(self, tool: str, arguments: dict[str, Any] | str) -> Observation:
         """Run a tool."""
