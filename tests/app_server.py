@@ -74,7 +74,7 @@ class AppServer:
         self.stop()
 
     def _command(self) -> list[str]:
-        flags = ["--server.headless=true", f"--server.port={self.port}", "--server.fileWatcherType=none"]
+        flags = ["--server.headless=true", f"--server.port={self.port}"]
         return [sys.executable, "-m", "streamlit", "run", "app.py", *flags]
 
     def _wait_until_healthy(self) -> None:
