@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import ClassVar
 
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.graph import START, StateGraph
-from langgraph.runtime import Runtime
 
+from agents import react
 from agents.contract import Abilities, Bench, Machine, Suited
-from agents.memory import remembering
-from agents.react import Options, State, act, begin, route
+from agents.react import State, act, begin, reason, route
 from agents.react_dialects import FINISH, Action, Dialect, action_schema, as_json, as_native, as_text
 from agents.suiting import Growth, fewer_steps
 
@@ -33,28 +33,16 @@ DIALECTS: Mapping[str, Dialect] = {
 }
 
 
-async def choose(state: State, runtime: Runtime[Bench]) -> State:
-    """The next action, from the question and the observations alone."""
-    bench, number = runtime.context, state["steps"] + 1
-    offered = [tool for tool in bench.options.tools if tool not in state["barred"]]
-    tools = offered if bench.options.dialect == "native" else []
-    head, dialect = len(state["messages"]) - 2 * state["steps"], DIALECTS[bench.options.dialect]
-    (turn, action), memory = await remembering(
-        bench, state, head, lambda sent: dialect(bench, sent, number, offered), tools=tools
-    )
-    change: State = {"messages": [turn], "steps": number, "action": action.model_dump()}
-    if action.name == FINISH:
-        change["answer"] = str(action.input)
-    elif number >= bench.options.max_steps:
-        change["limit"] = f"No answer within {number} steps."
-    change.update(memory)
-    return change
+class Options(react.Options):
+    """How it acts; its dialects have no room for a thought."""
+
+    dialects: ClassVar = DIALECTS
 
 
 def build() -> StateGraph[State, Bench, State, State]:
     """choose -> (act -> choose | end)."""
     graph = StateGraph(State, context_schema=Bench)
-    graph.add_node("choose", choose)
+    graph.add_node("choose", reason)  # in these dialects there is no thought
     graph.add_node("act", act)
     graph.add_edge(START, "choose")
     graph.add_conditional_edges("choose", route)
@@ -82,10 +70,6 @@ MACHINE = Machine(
     nodes={"choose": "generator", "act": "tool"},
     feedback="tool",
     temperature=0.2,
-    examples=(
-        "A shop sells pens at 1.35 each. What do 48 pens cost with a 15% discount?",
-        "How many prime numbers are there below 200?",
-        "What day of the week is it today, and what date is it in 100 days?",
-    ),
+    examples=react.MACHINE.examples,
     suited=suited,
 )

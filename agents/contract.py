@@ -197,7 +197,7 @@ class Abilities:
     Answers that fit a schema: `schema` where the server is held to it, `schema_retried` with the retries that a run
     has, `told` and `told_retried` where the prompt alone tells it; `schema_refused` by the server. `tools` is how the
     model calls a tool most often, `native_calls` how often it was a right call of its own. `context_tokens` is where
-    its context really ends in such a run, `window` the one that the run asks for, and speeds are in tokens per second.
+    its context really ends in such a run, `window` the one that the run asks for; `decode_speed` is tokens per second.
     """
 
     schema: Rate | None = None
@@ -207,10 +207,8 @@ class Abilities:
     told_retried: Rate | None = None
     tools: Literal["native", "text", "none"] | None = None
     native_calls: Rate | None = None
-    thinks: bool | None = None
     context_tokens: int | None = None
     window: int | None = None
-    prefill_speed: float | None = None
     decode_speed: float | None = None
 
 

@@ -1,6 +1,6 @@
 """ReAct: thought, action, observation, until it finishes (Yao et al. 2210.03629), in three dialects."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.graph import START, StateGraph
@@ -11,15 +11,16 @@ from pydantic import Field
 from agents.contract import Abilities, Bench, Machine, Observation, Suited
 from agents.contract import Options as BaseOptions
 from agents.memory import Memory, Summarise, remembering
-from agents.react_dialects import DIALECTS, Action
+from agents.react_dialects import DIALECTS, FINISH, Action
 from agents.suiting import Growth, fewer_steps, suited_dialect
 
 ToolName = Literal["calculator", "python", "clock", "search", "wikipedia", "lookup", "fetch", "notes"]
 
 
 class Options(BaseOptions):
-    """How it acts."""
+    """How it acts; `dialects` are the ways in which a model may say a step."""
 
+    dialects: ClassVar = DIALECTS
     max_steps: int = Field(7, ge=1, le=30, description="It must finish within this many steps.")
     dialect: Literal["json", "native", "text"] = Field(
         "json",
@@ -56,12 +57,12 @@ async def reason(state: State, runtime: Runtime[Bench]) -> State:
     bench, number = runtime.context, state["steps"] + 1
     offered = [tool for tool in bench.options.tools if tool not in state["barred"]]
     tools = offered if bench.options.dialect == "native" else []
-    head, dialect = len(state["messages"]) - 2 * state["steps"], DIALECTS[bench.options.dialect]
+    head, dialect = len(state["messages"]) - 2 * state["steps"], bench.options.dialects[bench.options.dialect]
     (turn, action), memory = await remembering(
         bench, state, head, lambda sent: dialect(bench, sent, number, offered), tools=tools
     )
     change: State = {"messages": [turn], "steps": number, "action": action.model_dump(), **memory}
-    if action.name == "finish":
+    if action.name == FINISH:
         change["answer"] = str(action.input)
     elif number >= bench.options.max_steps:
         change["limit"] = f"No answer within {number} steps."
@@ -71,8 +72,8 @@ async def reason(state: State, runtime: Runtime[Bench]) -> State:
 async def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "__end__"]:
     """Act, unless it finishes or the step limit is reached."""
     bench, name = runtime.context, state["action"]["name"]
-    if name == "finish" or state["limit"]:
-        bench.decide("__end__", name if name == "finish" else f"step {state['steps']} was the last")
+    if name == FINISH or state["limit"]:
+        bench.decide("__end__", name if name == FINISH else f"step {state['steps']} was the last")
         return "__end__"
     bench.decide("act", name or "unreadable step")
     return "act"

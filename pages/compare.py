@@ -206,7 +206,8 @@ def draw_outcome(comparison: Comparison, found: Sequence[outcome.Entrant]) -> No
     st.html(outcome.answers_html(found, against=against))
     draw_lanes_on(found)
     ballot.draw(comparison, found)
-    st.html(outcome.cost_html(found, [money.of(one.view) for one in found]))
+    at = money.prices()
+    st.html(outcome.cost_html(found, [money.of(one.view, at) for one in found]))
     draw_pairs(found)
 
 

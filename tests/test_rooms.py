@@ -10,7 +10,7 @@ from workbench.settings import CHECKOUT
 
 OURS = ("agents", "workbench", "pages", "app", "prompts", "tests", "scripts", "benchmarks")
 LEAVES = ("workbench.errors", "workbench.events", "workbench.request", "workbench.settings", "workbench.__version__")
-LEAVES += ("workbench.latex", "workbench.moments")
+LEAVES += ("workbench.latex", "workbench.moments", "workbench.units")
 STORE = (*LEAVES, "workbench.store")
 TOOLS = (*LEAVES, "workbench.tools", "workbench.backends.base")
 ENGINE = (*LEAVES, "agents", "workbench.backends", "workbench.tools", "workbench.store")
@@ -91,7 +91,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workbench/store/servers.py": (*STORE, "workbench.backends.servers"),
     "workbench/store/probes.py": (*STORE, "workbench.probe.report", "workbench.backends.servers"),
     "workbench/store/": STORE,
-    "workbench/probe/report.py": (*LEAVES, "agents.contract"),
+    "workbench/probe/report.py": (*LEAVES, "agents.contract", "workbench.backends.base"),
     "workbench/probe/": (
         *ENGINE,
         *(f"workbench.{name}" for name in (*AROUND_THE_ENGINE, "probe")),

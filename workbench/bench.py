@@ -189,7 +189,7 @@ class RunBench(Bench):
         specs = tuple(registry.spec(self._tools[name]) for name in tools)
         json_schema = schema.model_json_schema() if schema else None
         request = self._chat_request(messages, limit, (), json_schema, specs, None)
-        size, _ = await self._sizes.likely(request, _where()[1])
+        size = await self._sizes.likely(request, _where()[1])
         return Room(size, window - min(limit, window // context.SHARE_OF_AN_ANSWER))
 
     async def summarise(
@@ -249,7 +249,7 @@ class RunBench(Bench):
         window = self._sizes.window
         if not self._thinks or window is None:
             return request
-        size, _ = await self._sizes.likely(request, _where()[1])
+        size = await self._sizes.likely(request, _where()[1])
         most = max(max_tokens, min(window - size, self._settings.max_tokens))
         return request.model_copy(update={"max_tokens": most})
 
@@ -468,7 +468,7 @@ class RunBench(Bench):
         window = self._sizes.window
         if window is None:
             return True
-        size, _ = await self._sizes.likely(request, _where()[1])
+        size = await self._sizes.likely(request, _where()[1])
         return size + min(request.max_tokens or window, window // 2) <= window
 
     def _say_left_out(self, exchanges: int) -> None:

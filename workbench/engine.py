@@ -684,9 +684,9 @@ class Engine:
 
     def _meter(self, backend: str) -> energy.Meter:
         """What measures a backend's calls: only those whose model is on this computer can be."""
-        kind, named = kind_of(backend), self.servers.find(backend) if "@" in backend else None
+        kind, named = kind_of(backend), self._served.get(backend)
         own = {"ollama": self.settings.ollama_host, "openai": self.settings.openai_base_url}
-        is_here = kind == "embedded" or energy.is_here(named.address if named else own.get(kind, ""))
+        is_here = kind == EMBEDDED or energy.is_here(named.address if named else own.get(kind, ""))
         return self._energy if is_here else energy.NOTHING
 
     async def _take_over(self, job: Job) -> None:

@@ -666,18 +666,9 @@ class RunView:
         calls = self.paid_calls
         tools = [entry for entry in self.entries if isinstance(entry, ToolView) and self._is_paid(entry)]
         answers = [call.answer for call in calls if call.answer is not None]
-        return Totals(
-            calls=len(calls),
-            tool_calls=len(tools),
-            prompt_tokens=sum(a.prompt_tokens or 0 for a in answers),
-            completion_tokens=sum(a.completion_tokens or 0 for a in answers),
-            cached_tokens=sum(a.cached_tokens or 0 for a in answers),
-            seconds=self.last_at,
-            load_seconds=_told(a.load_seconds for a in answers),
-            prefill_seconds=_told(a.prefill_seconds for a in answers),
-            decode_seconds=_told(a.decode_seconds for a in answers),
-            joules=all_told(a.joules for a in answers),
-        )
+        joules = all_told(answer.joules for answer in answers)
+        counted = {"calls": len(calls), "tool_calls": len(tools), "seconds": self.last_at, "joules": joules}
+        return sum((answer.cost for answer in answers), Totals()).model_copy(update=counted)
 
     @property
     def first_token_seconds(self) -> float | None:

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from agents import catalogue
 from workbench.errors import InvalidRequest
-from workbench.request import Limits, ModelSettings, RunRequest
+from workbench.request import Limits, ModelSettings
 
 LONGEST_NAME = 120
 LONGEST_LINK, MOST_PARTS = 8_192, 64  # characters and parts of a link's query
@@ -45,22 +45,6 @@ class Reading(NamedTuple):
 
     preset: Preset
     told: list[str]
-
-
-def of(request: RunRequest, prompts: Mapping[str, str]) -> Preset:
-    """The form that a request came from; `prompts` are the content hashes of the versions chosen for it."""
-    machine = catalogue.load(request.machine)
-    return Preset(
-        machine=request.machine,
-        backend=request.backend,
-        model=request.model,
-        options=machine.options.model_validate(request.options).model_dump(mode="json"),
-        settings=request.settings,
-        limits=request.limits,
-        pause_before=request.pause_before,
-        approve_tools=request.approve_tools,
-        prompts=dict(prompts),
-    )
 
 
 def check_name(name: str) -> str:

@@ -44,16 +44,16 @@ class Sizes:
 
     async def count(self, request: ChatRequest) -> int | None:
         """The prompt's tokens, counted once for calls that ask the same: they begin in the order of their asking."""
-        prompt = request.model_copy(update={"seed": None, "max_tokens": None})
+        prompt = request.model_copy(update={"seed": None, "max_tokens": None, "stop": ()})
         async with self._counting:
             if self._counted[0] != prompt or self._counted[1] is None:
                 self._counted = prompt, await self._backend.count_tokens(request)
             return self._counted[1]
 
-    async def likely(self, request: ChatRequest, step: int) -> tuple[int, bool]:
-        """The prompt's tokens, and whether they were counted; else they are guessed as prompts before `step` were."""
+    async def likely(self, request: ChatRequest, step: int) -> int:
+        """The prompt's tokens: counted, else guessed as prompts before `step` were."""
         count = await self.count(request)
-        return (self.guess(request, step), False) if count is None else (count, True)
+        return self.guess(request, step) if count is None else count
 
     def guess(self, request: ChatRequest, step: int) -> int:
         """About how many tokens the prompt has. A step that is done again guesses the same again."""

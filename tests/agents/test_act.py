@@ -85,7 +85,7 @@ def test_beside_the_thoughts_it_is_asked_what_react_is_asked():
     for dialect in ("json", "text"):
         asked = [[turn.content for turn in one.turns if turn.role == "user"] for one in act[dialect].examples]
         assert asked == [[t.content for t in one.turns if t.role == "user"] for one in react[dialect].examples]
-    assert catalogue.load("act").options is catalogue.load("react").options
+    assert catalogue.load("act").options.model_fields.keys() == catalogue.load("react").options.model_fields.keys()
 
 
 def test_the_demo_plays_each_dialect(settings):

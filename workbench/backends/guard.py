@@ -1,9 +1,9 @@
 """What stands between us and a server: its key goes to its own address alone, and nothing that comes back holds it."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, AnyStr, Generic
 from urllib.parse import urljoin, urlsplit
 
 from workbench.backends import wire
@@ -103,25 +103,32 @@ def _target(response: Any) -> str:
         return ""
 
 
-class _Masker:
-    """Replaces the key in a text that comes in pieces; what may be the beginning of one waits for the next piece."""
+class _Masker(Generic[AnyStr]):
+    """Replaces the key in a text or bytes that come in pieces; what may be its beginning waits for the next piece."""
 
-    def __init__(self, needles: list[str]) -> None:
-        self._needles, self.held = needles, ""
+    def __init__(self, needles: Sequence[AnyStr], mask: AnyStr) -> None:
+        self._needles: Sequence[AnyStr] = needles
+        self._mask: AnyStr = mask
+        self.held: AnyStr = mask[:0]
 
-    def take(self, piece: str) -> str:
+    def take(self, piece: AnyStr) -> AnyStr:
         text = self.held + piece
         for needle in self._needles:
-            text = text.replace(needle, MASK)
+            text = text.replace(needle, self._mask)
         kept = max(_begun(text, needle) for needle in self._needles)
         self.held = text[len(text) - kept :]
         return text[: len(text) - kept]
 
 
-def _begun(text: str | bytes, needle: str | bytes) -> int:
-    """How many signs at the text's end are the needle's beginning."""
-    most = min(len(text), len(needle) - 1)
-    return next((count for count in range(most, 0, -1) if text.endswith(needle[:count])), 0)  # type: ignore[arg-type]
+def _begun(text: AnyStr, needle: AnyStr) -> int:
+    """How many signs at the text's end are the needle's beginning: only where its first sign stands can it begin."""
+    first = needle[:1]
+    at = text.find(first, max(0, len(text) - len(needle) + 1))
+    while at >= 0:
+        if needle.startswith(text[at:]):
+            return len(text) - at
+        at = text.find(first, at + 1)
+    return 0
 
 
 class _Cleaner:
@@ -129,17 +136,17 @@ class _Cleaner:
 
     def __init__(self, needles: list[str]) -> None:
         self._needles = needles
-        self._channels: dict[Channel, _Masker] = {}
+        self._channels: dict[Channel, _Masker[str]] = {}
 
     def take(self, part: Part) -> Iterator[Part]:
         if not self._needles:
             yield part
         elif isinstance(part, TextPart):
-            masker = self._channels.setdefault(part.channel, _Masker(self._needles))
+            masker = self._channels.setdefault(part.channel, _Masker(self._needles, MASK))
             if text := masker.take(part.text):
                 yield part.model_copy(update={"text": text})
         elif isinstance(part, NoticePart):
-            masker = _Masker(self._needles)
+            masker = _Masker(self._needles, MASK)
             yield part.model_copy(update={"message": masker.take(part.message) + masker.held})
         elif isinstance(part, AnswerPart):
             yield from (TextPart(text=one.held, channel=name) for name, one in self._channels.items() if one.held)
@@ -149,16 +156,11 @@ class _Cleaner:
 
 
 async def _cleaned(stream: AsyncIterator[bytes], needles: list[bytes]) -> AsyncIterator[bytes]:
-    held = b""
+    masker = _Masker(needles, MASK.encode())
     async for chunk in stream:
-        text = held + chunk
-        for needle in needles:
-            text = text.replace(needle, MASK.encode())
-        kept = max(_begun(text, needle) for needle in needles)
-        held = text[len(text) - kept :]
-        yield text[: len(text) - kept]
-    if held:
-        yield held
+        yield masker.take(chunk)
+    if masker.held:
+        yield masker.held
 
 
 def _without(answer: AnswerPart, needles: list[str]) -> AnswerPart:

@@ -50,10 +50,14 @@ class LoadedModel(_Told):
             return "stays until you unload it"
         return f"unloads in {_clock(left)}" if left else "being unloaded"
 
+    @property
+    def gpu_share(self) -> int:
+        """How much of its memory is the GPU's, in percent."""
+        return round(100 * self.on_gpu / self.size) if self.size else 0
+
     def where(self) -> str:
         """How much of its memory is the GPU's, in words."""
-        share = round(100 * self.on_gpu / self.size) if self.size else 0
-        return f"{share}% of it on the GPU" if share else "none of it on a GPU"
+        return f"{self.gpu_share}% of it on the GPU" if self.gpu_share else "none of it on a GPU"
 
 
 class Layer(_Told):

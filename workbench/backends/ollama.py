@@ -1,7 +1,6 @@
 """Ollama through its official client: the native /api/chat, which tells durations, thinking and log-probabilities."""
 
 import asyncio
-import ipaddress
 import json
 import re
 import time
@@ -9,7 +8,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator,
 from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import ollama
@@ -33,7 +31,7 @@ from workbench.backends.base import (
 from workbench.backends.guard import Guard
 from workbench.backends.manage import full
 from workbench.backends.ollama_manage import Managing, duration
-from workbench.backends.servers import Server, whole
+from workbench.backends.servers import Server, is_loopback, whole
 from workbench.errors import (
     AuthenticationFailed,
     BackendError,
@@ -460,14 +458,6 @@ def client_address(host: str) -> str:
         if re.fullmatch(rf"(\w+://)?{re.escape(every)}(:\d+)?/?", host.strip()):
             return host.strip().replace(every, this)
     return host.strip()
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address, with or without its scheme, is on this machine."""
-    host = urlsplit(address if "://" in address else f"http://{address}").hostname or "localhost"
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _payload(request: ChatRequest, keep_alive: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,59}")
 _PORTS = {"http": 80, "https": 443}
 _OLLAMA_PORT = 11434
-_EXAMPLES = {"ollama": "http://192.168.1.20:11434", "openai": "https://api.groq.com/openai/v1"}
+EXAMPLES = {"ollama": "http://192.168.1.20:11434", "openai": "https://api.groq.com/openai/v1"}
 
 
 class Server(BaseModel):
@@ -57,7 +57,12 @@ class Server(BaseModel):
     @property
     def in_the_open(self) -> bool:
         """Whether prompts and the key travel over a network as plain text."""
-        return not (is_loopback(self.address) or self.address.lower().startswith("https://"))
+        return in_the_open(self.address)
+
+
+def in_the_open(address: str) -> bool:
+    """Whether what is sent to an address travels over a network as plain text."""
+    return not (is_loopback(address) or address.lower().startswith("https://"))
 
 
 def kind_of(backend: str) -> str:
@@ -117,7 +122,7 @@ def check_variable(name: str) -> str:
 
 def check_address(kind: str, address: str) -> str:
     """The address as it is kept. Raises InvalidRequest, which repeats nothing of one that holds a secret."""
-    text, example = whole(kind, address.strip().rstrip("/")), f"Write it as {_EXAMPLES[kind]}."
+    text, example = whole(kind, address.strip().rstrip("/")), f"Write it as {EXAMPLES[kind]}."
     parts = _split(text)
     if parts is None or parts.scheme not in _PORTS or not parts.hostname or any(sign.isspace() for sign in text):
         said = "" if "@" in address or "?" in address else f": {address.strip()!r}"
@@ -158,7 +163,7 @@ def origin(address: str) -> str:
 def is_loopback(address: str) -> bool:
     """Whether an address, with or without its scheme, is on this machine."""
     parts = _split(address if "://" in address else f"http://{address}")
-    host = (parts and parts.hostname) or ""
+    host = (parts.hostname or "localhost") if parts else ""  # an address that names none is this machine's
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"

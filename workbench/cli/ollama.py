@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from workbench import servers
 from workbench.backends.base import ModelInfo
-from workbench.backends.manage import Layer, Load, LoadedModel, ManagesModels, Pull, PullView, full, span
+from workbench.backends.manage import Layer, Load, LoadedModel, ManagesModels, ModelDetails, Pull, PullView, full, span
 from workbench.cli.output import size, table
 from workbench.errors import InvalidRequest, ModelMissing
 from workbench.settings import Settings
@@ -71,7 +71,7 @@ def list_loaded(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _row(model: LoadedModel) -> list[str]:
-    share = f"{round(100 * model.on_gpu / model.size)}%" if model.size else ""
+    share = f"{model.gpu_share}%" if model.size else ""
     return [model.name, size(model.size), share, f"{model.context:,}" if model.context else "", model.leaves()]
 
 
@@ -182,11 +182,15 @@ def copy_model(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def show_model(arguments: argparse.Namespace, settings: Settings) -> int:
     """What there is to read of a model."""
-    told = _with(arguments, settings, lambda backend: backend.details(arguments.name))
-    if arguments.only:
+
+    async def do(backend: ManagesModels) -> tuple[ModelDetails, ModelInfo | None]:
+        told = await backend.details(arguments.name)
+        return told, None if arguments.only else (await _found(backend, arguments.name))[0]
+
+    told, info = _with(arguments, settings, do)
+    if info is None:
         print(harmless(getattr(told, arguments.only)))
         return 0
-    info, _ = _with(arguments, settings, lambda backend: _found(backend, arguments.name))
     if arguments.json:
         read = told.model_dump(exclude={"name"})
         read["settings"] = read.pop("parameters")  # what a model is set to; its number of parameters has that name too

@@ -5,6 +5,7 @@ import signal
 
 from workbench import moments
 from workbench.terminal import harmless
+from workbench.units import size as size
 
 ANSWERED, USAGE, FAILED, UNFINISHED = 0, 2, 3, 4
 INTERRUPTED, PIPE_CLOSED = 128 + signal.SIGINT, 128 + 13
@@ -33,13 +34,6 @@ def table(titles: list[str], rows: list[list[str]]) -> None:
     for line in lines:
         last = line[-1] if len(line[-1]) <= room else line[-1][: room - 1] + "…"
         print("  ".join([f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)] + [last]).rstrip())
-
-
-def size(count: int) -> str:
-    """Bytes as a person reads them: 12 kB, 491 MB, 1.1 GB."""
-    if count < 1e6:
-        return f"{count / 1e3:.0f} kB"
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def local(moment: str) -> str:

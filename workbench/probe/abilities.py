@@ -2,7 +2,7 @@
 
 from agents.contract import Abilities
 from workbench.backends.servers import kind_of
-from workbench.probe.report import Context, Report, Schema, Speed, Thinks, Tools
+from workbench.probe.report import Context, Report, Schema, Speed, Tools
 
 FOUND_ENDS = (
     "window",
@@ -21,7 +21,6 @@ def of(report: Report, window: int | None = None, grows: bool = True) -> Abiliti
     """
     schema: Schema = report.finding("schema") or Schema()
     tools: Tools | None = report.finding("tools")
-    thinks: Thinks | None = report.finding("thinks")
     context: Context | None = report.finding("context")
     speed: Speed | None = report.finding("speed")
     return Abilities(
@@ -32,10 +31,8 @@ def of(report: Report, window: int | None = None, grows: bool = True) -> Abiliti
         told_retried=schema.told_retried,
         tools=tools.usual if tools else None,
         native_calls=tools.native if tools else None,
-        thinks=thinks.how != "none" if thinks else None,
         context_tokens=_usable(report.backend, context, window) if context and grows else None,
         window=window if context and grows and window != context.asked else None,
-        prefill_speed=speed.prefill if speed else None,
         decode_speed=speed.decode if speed else None,
     )
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from workbench.backends.base import AnswerPart, Backend, ChatRequest, Message, ModelInfo, Part, TextPart
 from workbench.backends.watch import PER_TOKEN, SLACK
-from workbench.errors import BackendError, ReplyTooLong, StreamBroken
+from workbench.bench import error_info
+from workbench.errors import BackendError, ReplyTooLong, StreamBroken, WorkbenchError
 from workbench.events import ErrorInfo
 from workbench.probe.report import Depth, Evidence, Speed
 from workbench.retry import wait_before_retry
@@ -66,7 +67,7 @@ class Asker:
             try:
                 heard = await self._once(request, Evidence(asked=asked, wanted=told))
             except BackendError as error:
-                info = ErrorInfo(code=error.code, message=plain(error.message), hint=error.hint)
+                info = kept_error(error)
                 seconds = round(time.monotonic() - began, 3)
                 self.evidence.append(Evidence(asked=asked, wanted=told, error=info, seconds=seconds))
                 if (wait := wait_before_retry(error, attempt)) is None:
@@ -143,3 +144,9 @@ def _brief(value: Any) -> Any:
     if isinstance(value, dict):
         return str(value.get("title", "schema"))
     return [getattr(item, "name", item) for item in value] if isinstance(value, tuple) else value
+
+
+def kept_error(error: WorkbenchError) -> ErrorInfo:
+    """The error as a report keeps it: storable, whatever a server has put into it."""
+    info = error_info(error)
+    return info.model_copy(update={"message": plain(info.message)})

@@ -5,9 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.contract import Rate
+from workbench.backends.base import ModelInfo
 from workbench.events import ErrorInfo, ToolCall
 
 VERSION = 1  # of this form
+KEY_LENGTH = 200  # characters that the store keeps of a model's key
 SHORTEST = 512  # tokens of the shortest text in which the end of a context is looked for
 SET = 1  # of the fixed questions: findings of different sets are not the same measurement
 
@@ -213,3 +215,8 @@ class Report(_Frozen):
         """What a check found; None when it has found nothing."""
         result = self.result(check)
         return result.finding if result else None
+
+
+def key_of(info: ModelInfo) -> str:
+    """What tells a model from another one of its name: its digest, else where it is served and its name there."""
+    return (info.digest or f"{info.place}|{info.name}")[:KEY_LENGTH]

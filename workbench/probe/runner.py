@@ -23,14 +23,13 @@ from workbench.errors import (
 )
 from workbench.events import ErrorInfo
 from workbench.job import now
-from workbench.probe.asking import Asker
+from workbench.probe.asking import Asker, kept_error
 from workbench.probe.registry import CHECKS, Check, seconds, tokens
-from workbench.probe.report import Depth, Report, Result, Speed, Thinks
+from workbench.probe.report import Depth, Report, Result, Speed, Thinks, key_of
 
 # After these the other checks would meet the same.
 FATAL = (BackendUnreachable, AuthenticationFailed, ModelMissing, QuotaExceeded)
 MODEL_SECONDS = 10.0  # to say what a model is
-KEY_LENGTH = 200  # characters that the store keeps of a model's key
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ class Prober:
         try:
             finding = await check.run(asker)
         except BackendError as error:
-            return result("failed", error=_info(error))
+            return result("failed", error=kept_error(error))
         except asyncio.CancelledError:
             return result("stopped")
         return result("measured", finding=finding)
@@ -230,12 +229,3 @@ def _thinking(known: Report | None) -> int:
     """The tokens that a model thinks before every answer."""
     thinks: Thinks | None = known.finding("thinks") if known else None
     return thinks.tokens if thinks and thinks.unasked else 0
-
-
-def key_of(info: ModelInfo) -> str:
-    """What tells a model from another one of its name: its digest, else where it is served and its name there."""
-    return (info.digest or f"{info.place}|{info.name}")[:KEY_LENGTH]
-
-
-def _info(error: WorkbenchError) -> ErrorInfo:
-    return ErrorInfo(code=error.code, message=error.message, hint=error.hint)

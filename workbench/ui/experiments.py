@@ -35,12 +35,9 @@ def kept_name(ref: str) -> str:
     """The name under which a data set stands in the form's choice; one that does not is kept. Raises InvalidRequest."""
     if datasets.shipped_set(ref) is not None:
         return ref
-    row = dataset_form.store().find(ref)
-    return (
-        row.name
-        if row is not None
-        else dataset_form.store().get(dataset_form.store().add(datasets.load(ref, dataset_form.store()))).name
-    )
+    sets = dataset_form.store()
+    row = sets.find(ref) or sets.get(sets.add(datasets.load(ref, sets)))
+    return row.name
 
 
 def choice_of(row: ExperimentRow) -> str:

@@ -15,6 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.settings import CHECKOUT
 from workbench.ui import session
 from workbench.ui.markdown import escape
+from workbench.units import size as size
 
 NAMES = {"embedded": "Embedded", "ollama": "Ollama", "openai": "OpenAI-compatible", "scripted": "Demo (scripted)"}
 ABOUT = f"Second Thought {__version__}: a workbench for reflection agents. Apache-2.0."
@@ -108,13 +109,6 @@ def describe(info: ModelInfo) -> str:
         "" if info.installed else "not fetched yet",
     ]
     return " · ".join(word for word in words if word)
-
-
-def size(count: int) -> str:
-    """Bytes as a person reads them: 12 kB, 491 MB, 1.1 GB."""
-    if count < 1e6:
-        return f"{count / 1e3:.0f} kB"
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def draw_notices() -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 from agents import catalogue
 from agents.contract import Machine
 from workbench.errors import BackendUnreachable
+from workbench.presets import Preset
 from workbench.request import Limits, ModelSettings, RunRequest
 from workbench.ui import documents, forms, prompt_choice, session, suiting
 from workbench.ui.fields import label
@@ -16,7 +17,7 @@ from workbench.ui.fields import label
 def draw(machine: Machine) -> None:
     """The chips of what is chosen; behind them everything that can be chosen."""
     found = session.survey(session.backend())
-    suiting.settle(machine, session.option_prefix(machine.name), found.name, session.model(found))
+    probe = suiting.settle(machine, session.option_prefix(machine.name), found.name, session.model(found))
     opened_by = st.expander(forms.chip_markdown(_chips(machine)), key="settings", type="compact")
     with opened_by, st.container(key="settings-panel"):
         st.markdown(f"**{machine.title}**")
@@ -30,7 +31,7 @@ def draw(machine: Machine) -> None:
         prompt_choice.draw_choices(machine)
         if forms.has_tools(machine.options):
             documents.draw()
-    suiting.draw(machine, session.option_prefix(machine.name))
+    suiting.draw(machine, session.option_prefix(machine.name), found, probe)
     prompt_choice.draw(machine)
 
 
@@ -73,15 +74,16 @@ def take(request: RunRequest) -> None:
     machine = catalogue.load(request.machine)
     session.put(session.MACHINE, machine.name)
     session.put(session.QUESTION, request.question)
-    fill(machine, request, session.option_prefix(machine.name))
+    prefix = session.option_prefix(machine.name)
+    fill(machine, request, prefix)
+    suiting.own(machine, prefix, request.backend, request.model)
     prompt_choice.take(request)
     forms.fill(Limits, session.LIMITS, request.limits.model_dump())
 
 
-def fill(machine: Machine, request: RunRequest, prefix: str) -> None:
+def fill(machine: Machine, request: RunRequest | Preset, prefix: str) -> None:
     """Put a request's options and pauses into a form."""
     forms.fill(machine.options, prefix, request.options)
-    suiting.own(machine, prefix, request.backend, request.model)
     session.put(session.field_key(prefix, session.PAUSES), list(request.pause_before))
     session.put(session.field_key(prefix, session.APPROVALS), list(request.approve_tools))
 

@@ -7,12 +7,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from workbench.backends.base import ModelInfo
-from workbench.cost import in_all, worded
+from workbench.cost import PriceList, in_all, worded
 from workbench.events import Totals
 from workbench.experiments.words import duration
 from workbench.probe import registry, words
-from workbench.probe.report import Depth, Report
-from workbench.probe.runner import Prober, Progress, expected_seconds, expected_tokens, key_of
+from workbench.probe.report import Depth, Report, key_of
+from workbench.probe.runner import Prober, Progress, expected_seconds, expected_tokens
 from workbench.ui import frame, metrics, money, probe_claims, probe_table, session
 from workbench.ui.markdown import escape
 from workbench.ui.moments import when
@@ -67,9 +67,9 @@ def draw() -> None:
     probed = [candidate.known for candidate in found if candidate.known and not candidate.is_elsewhere]
     if probed:
         probe_table.draw(probed, {one.known.id for one in found if one.known and one.is_older})
-    depth = _choose_depth()
+    depth, at = _choose_depth(), money.prices()
     for candidate in found:
-        _draw_candidate(candidate, depth, now)
+        _draw_candidate(candidate, depth, now, at)
     if not found:
         frame.notice("No model to probe", "No backend has a model now.", "Load or fetch one under Models.")
     if place is not None:
@@ -149,11 +149,11 @@ def _choose_depth() -> Depth:
     return chosen or "quick"
 
 
-def _draw_candidate(candidate: Candidate, depth: Depth, now: Progress | None) -> None:
+def _draw_candidate(candidate: Candidate, depth: Depth, now: Progress | None, at: PriceList) -> None:
     """A model with its button; what was found of it on demand."""
     opened = session.recall(session.PROBE_OPEN) == candidate.key
     with st.container(key=f"model-row-probe-{candidate.key}", horizontal=True, vertical_alignment="center"):
-        st.html(_candidate_html(candidate, depth, now))
+        st.html(_candidate_html(candidate, depth, now, at))
         if candidate.known is not None:
             words_ = "Close" if opened else "Evidence"
             st.button(words_, key=f"evidence-{candidate.key}", on_click=_open, args=("" if opened else candidate.key,))
@@ -173,15 +173,15 @@ def _open(key: str) -> None:
     session.put(session.PROBE_OPEN, key)
 
 
-def cost_of(candidate: Candidate, depth: Depth) -> str:
+def cost_of(candidate: Candidate, depth: Depth, at: PriceList) -> str:
     """What a probe sends at most, and what that costs where the person has set a price."""
     read, written = expected_tokens(depth, candidate.info.context_window, candidate.known)
     totals = Totals(calls=1, prompt_tokens=read, completion_tokens=written)
-    price = worded(in_all([money.prices().money(totals, candidate.backend, candidate.info.name)]))
+    price = worded(in_all([at.money(totals, candidate.backend, candidate.info.name)]))
     return f"a probe sends up to {-(-read // 1_000):,},000 tokens" + (f", up to {price}" if price else "")
 
 
-def _candidate_html(candidate: Candidate, depth: Depth, now: Progress | None) -> str:
+def _candidate_html(candidate: Candidate, depth: Depth, now: Progress | None, at: PriceList) -> str:
     known = candidate.known
     facts = [frame.title(candidate.backend), candidate.info.parameters, candidate.info.quantisation]
     if known is None:
@@ -191,7 +191,7 @@ def _candidate_html(candidate: Candidate, depth: Depth, now: Progress | None) ->
         facts.append(f"{known.depth} probe {when(known.created_at)}" + ("" if state == "done" else f", {state}"))
         if candidate.is_elsewhere:
             facts.append(f"of {known.model} on {known.backend}, the same model")
-    facts.append(cost_of(candidate, depth))
+    facts.append(cost_of(candidate, depth, at))
     warned = '<p class="wb-waits">The probe is of an older version of this model.</p>' if candidate.is_older else ""
     line = " · ".join(escape(fact) for fact in facts if fact)
     return f'<div class="wb-model"><h3>{escape(candidate.info.name)}</h3><p class="wb-meta">{line}</p>{warned}</div>'

@@ -8,14 +8,13 @@ import streamlit as st
 from pydantic import SecretStr
 
 from workbench import servers
-from workbench.backends.servers import KEYRING, KINDS, VARIABLE, Server, check_variable, is_loopback
+from workbench.backends.servers import EXAMPLES, KEYRING, KINDS, VARIABLE, Server, check_variable, in_the_open
 from workbench.errors import InvalidRequest
 from workbench.ui import frame, session
 from workbench.ui.markdown import escape
 
 NEW = "new"
 PLACES = {"": "It needs none", VARIABLE: "Environment variable", KEYRING: "This computer's keyring"}
-ADDRESSES = {"ollama": "http://192.168.1.20:11434", "openai": "https://api.groq.com/openai/v1"}
 ABOUT = (
     "Another Ollama, or any service that speaks OpenAI's protocol, under a name of yours. Each is a backend of its own"
     " wherever one is chosen."
@@ -137,7 +136,7 @@ def _draw_place(kind: str, before: Server | None) -> Mapping[str, str]:
     cells = itertools.cycle(st.columns(2))
     name = before.name if before else next(cells).text_input("Name", key=_key("name"), placeholder="lab", max_chars=40)
     address = next(cells).text_input(
-        "Address", before.address if before else "", key=_key("address"), placeholder=ADDRESSES[kind]
+        "Address", before.address if before else "", key=_key("address"), placeholder=EXAMPLES[kind]
     )
     model = next(cells).text_input(
         "Model chosen first", before.model if before else "", key=_key("model"), placeholder="optional"
@@ -147,7 +146,7 @@ def _draw_place(kind: str, before: Server | None) -> Mapping[str, str]:
         keep = next(cells).text_input(
             "Keep models for", keep, key=_key("keep"), placeholder="as the server does", help=KEEP_ALIVE_HELP
         )
-    if address.strip() and not is_loopback(address) and not address.strip().lower().startswith("https://"):
+    if (typed := address.strip()) and in_the_open(typed):
         st.warning(servers.PLAIN_TEXT)
     return {"name": name.strip(), "address": address.strip(), "model": model.strip(), "keep_alive": keep.strip()}
 

@@ -18,7 +18,7 @@ from workbench.backends.base import Backend, BackendStatus, ModelInfo, TellsMemo
 from workbench.backends.manage import LoadedModel, ManagesModels
 from workbench.engine import Engine
 from workbench.errors import WorkbenchError
-from workbench.probe.runner import key_of
+from workbench.probe.report import key_of
 from workbench.settings import load
 
 # Chosen by the person.

@@ -8,8 +8,7 @@ from pydantic import ValidationError
 
 from agents.contract import Machine
 from workbench import suited
-from workbench.probe.report import Report
-from workbench.probe.runner import key_of
+from workbench.probe.report import Report, key_of
 from workbench.request import ModelSettings, RunRequest, SuitedDefault
 from workbench.ui import forms, session
 from workbench.ui.markdown import escape
@@ -42,8 +41,8 @@ def is_older(report: Report, found: session.Survey) -> bool:
     return info is not None and key_of(info) != report.model_key
 
 
-def settle(machine: Machine, prefix: str, backend: str, model: str, settings: str = session.SETTINGS) -> None:
-    """Before a form is drawn: options that the person has not touched get what suits the model.
+def settle(machine: Machine, prefix: str, backend: str, model: str, settings: str = session.SETTINGS) -> Report | None:
+    """Before a form is drawn: options that the person has not touched get what suits the model by its probe, returned.
 
     `settings` is where the form's model settings are kept: a window that is asked for counts too.
     """
@@ -54,7 +53,9 @@ def settle(machine: Machine, prefix: str, backend: str, model: str, settings: st
     for name in {*state.follows, *follows} - theirs:
         usual = machine.options.model_fields[name].default
         session.put(session.field_key(prefix, name), follows.get(name, usual))
-    _leave(machine, prefix, Settled(follows, {}, frozenset(theirs), _of_options(machine, {}, probe, settings)))
+    suits = _of_options(machine, {}, probe, settings) if chosen_ else follows
+    _leave(machine, prefix, Settled(follows, {}, frozenset(theirs), suits))
+    return probe
 
 
 def own(machine: Machine, prefix: str, backend: str, model: str, settings: str = session.SETTINGS) -> None:
@@ -73,13 +74,10 @@ def chosen(machine: Machine, prefix: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in follows or follows[name] != value}
 
 
-def draw(machine: Machine, prefix: str) -> None:
+def draw(machine: Machine, prefix: str, found: session.Survey, probe: Report | None) -> None:
     """In a line: what follows from the probe for this machine, or that there is none; nothing for a script."""
-    found = session.survey(session.backend())
-    model = session.model(found)
-    if found.name == "scripted" or not model:
+    if found.name == "scripted" or not session.model(found):
         return
-    probe = known(found.name, model)
     with st.container(key="suited", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(f'<p class="wb-suited">{escape(_line(machine, prefix, probe, found))}</p>')
         label = "Probe it" if probe is None else "What the probe found"
