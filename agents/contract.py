@@ -20,6 +20,13 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def of_item(self, answers: Sequence[str], tests: str) -> Mapping[str, Any]:
+        """Options that an item of a data set decides, given its right `answers` and its `tests` (a Python program).
+
+        Only a machine that is to be shown them while it works has any.
+        """
+        return {}
+
     @property
     def visits(self) -> int | None:
         """How often a node may ask its model at most: the option `max_steps`, where there is one; None elsewhere."""
@@ -46,8 +53,19 @@ class Call(BaseModel):
     arguments: dict[str, Any]
 
 
+class Token(NamedTuple):
+    """A token of an answer, its natural-log probability, and the likeliest in its place (text, logprob)."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
 class Answer(BaseModel):
-    """A model's answer to `Bench.ask`. `confidence` is the mean token probability (0 to 1) where it is known."""
+    """A model's answer to `Bench.ask`. `confidence` is the mean token probability (0 to 1) where it is known.
+
+    `tokens` are the text's, one after the other, where the backend tells their probabilities; else there are none.
+    """
 
     call_id: str
     text: str
@@ -58,6 +76,7 @@ class Answer(BaseModel):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     confidence: float | None = None
+    tokens: tuple[Token, ...] = ()
 
 
 class Observation(BaseModel):
@@ -87,11 +106,13 @@ class Bench(ABC):
         stop: Sequence[str] = (),
         max_tokens: int | None = None,
         sample: int = 0,
+        revises: bool = False,
     ) -> Answer:
         """Stream a model's answer and return it.
 
         With `schema`, `parsed` is a valid instance of it, or StructuredOutputError is raised. A run has one seed: calls
-        that ask the same differ by `sample` (0, 1, 2, ...), each of which has a seed of its own made from it.
+        that ask the same differ by `sample` (0, 1, 2, ...), each of which has a seed of its own made from it. A call
+        `revises` when much of its answer stands in its prompt already: a backend may guess ahead from there.
         """
 
     @abstractmethod
@@ -164,6 +185,13 @@ class Bench(ABC):
         - `sample`: the step is one of several answers to the same prompt (0, 1, 2, ...); `vote` is what it votes for:
           answers that mean the same have the same, and an empty one casts no vote.
         - `votes`: how often each was voted for, of all samples so far: on the card of one who counts them.
+        - `feedback`: the step tells the machine how good an answer is, and this is who said so: "gold" (the right
+          answer is known, or tests decide), "tool", "critic" (another model or role), "self" (the one who answered).
+        - `trial` and `reward`: an attempt at the whole task ends with this step, the first, second, ... (0, 1, 2, ...),
+          and was worth so much, from 0 to 1.
+        - `plan` and `queue`: the whole list of tasks as it stands after this step, each `{"title", "state", "note"}`;
+          `state` is "todo", "doing", "done", "failed" or "dropped", `note` what came of it. A plan is done in its
+          order; a queue changes its order.
         """
 
     @abstractmethod
@@ -244,7 +272,8 @@ class Machine:
 
     `build` returns the graph uncompiled; `begin(question, bench)` is its first state. The state's `answer` is the
     answer; a non-empty `limit` says that a limit ended the run instead. `nodes` gives each node's role and colour;
-    "none" is that of a node which asks neither a model nor a tool. `suited` gives the options that suit a model whose
+    "none" is that of a node which asks neither a model nor a tool. `feedback` is who can tell it how good its answers
+    are; what a run has really used is told by its cards and tools. `suited` gives the options that suit a model whose
     abilities were measured; one that never asks for an answer in a schema does not want them.
     """
 

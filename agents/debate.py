@@ -59,7 +59,8 @@ async def speak(bench: Bench, state: State, number: int) -> tuple[str, str]:
     """What one answerer says next, and what that comes to."""
     said = await bench.ask("answerer", conversation(bench, state, number), sample=number)
     found = concluded(said.text, said.finish_reason)
-    own = {"previous": state["said"][-1][number]} if state["said"] else {"sample": number, "vote": votes.ballot(found)}
+    own: dict[str, Any] = {"sample": number, "vote": votes.ballot(found)}
+    own = {"previous": state["said"][-1][number], "feedback": "self"} if state["said"] else own
     bench.card(f"Answerer {number + 1}: {votes.short(found)}", said.text, answer=said, candidate=found, **own)
     return said.text, found
 
@@ -132,7 +133,6 @@ MACHINE = Machine(
     begin=begin,
     nodes={"answer": "thinking", "vote": "none", "revise": "generator", "judge": "critic"},
     feedback="self",
-    temperature=0.7,
     examples=(
         "A shop sells pens at 1.35 each. What do 48 pens cost with a 15% discount?",
         "How many times does the letter r occur in 'strawberry'?",

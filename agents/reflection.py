@@ -64,7 +64,7 @@ async def generate(state: State, runtime: Runtime[Bench]) -> State:
     """A draft, or a revision in view of every critique so far."""
     bench = runtime.context
     rules = told(bench, f"{bench.options.roles}_generator")
-    view, ask = lambda said: [*rules, *said], lambda sent: bench.ask("generator", sent)
+    view, ask = lambda said: [*rules, *said], lambda sent: bench.ask("generator", sent, revises=bool(state["answer"]))
     answer, memory = await remembering(bench, state, 1, ask, view)
     draft, previous = answer.text.strip(), state["answer"]
     shown = {"previous": previous} if previous else {}
@@ -94,7 +94,7 @@ async def critique(state: State, runtime: Runtime[Bench]) -> State:
     verdict: Verdict = answer.parsed
     issues = "\n".join(f"- {issue}" for issue in verdict.issues) or "- (none named)"
     title = f"{verdict.verdict.capitalize()} · {verdict.score}/10"
-    bench.card(title, issues, answer=answer, **verdict.model_dump())
+    bench.card(title, issues, answer=answer, feedback="critic", **verdict.model_dump())
     turn = HumanMessage(bench.prompt("revise", score=verdict.score, issues=issues))
     return {"messages": [turn], "rounds": state["rounds"] + 1, "verdict": verdict.verdict, **memory}
 

@@ -62,7 +62,7 @@ async def feedback(state: State, runtime: Runtime[Bench]) -> State:
     found = judged(said.parsed)
     scores = {aspect: one.score for aspect, one in found.items()}
     title = f"Feedback {state['rounds'] + 1} · {sum(scores.values())} of {BEST * len(scores)}"
-    bench.card(title, told(found), answer=said, scores=scores)
+    bench.card(title, told(found), answer=said, scores=scores, feedback="self")
     return {"messages": [asked, AIMessage(said.text)], "scores": scores}
 
 
@@ -80,7 +80,7 @@ async def refine(state: State, runtime: Runtime[Bench]) -> State:
     """The answer again, with all answers and all feedback so far in view."""
     bench, number, previous = runtime.context, state["rounds"] + 1, state["answer"]
     asked = HumanMessage(bench.prompt("refine"))
-    said = await bench.ask("refiner", [*state["messages"], asked])
+    said = await bench.ask("refiner", [*state["messages"], asked], revises=True)
     bench.card(f"Refinement {number}", said.text, answer=said, round=number, previous=previous)
     kept: list[AnyMessage] = [asked, AIMessage(said.text)]
     return {"messages": kept, "answer": said.text.strip(), "previous": previous, "rounds": number}

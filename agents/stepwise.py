@@ -124,7 +124,6 @@ MACHINE = Machine(
     build=build,
     begin=begin,
     nodes={"think": "thinking", "conclude": "generator"},
-    feedback="self",
     temperature=0.2,
     examples=(
         "How many times does the letter r occur in 'strawberry'?",

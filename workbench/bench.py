@@ -15,8 +15,9 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langgraph.config import get_config
 from pydantic import BaseModel, ValidationError
 
-from agents.contract import Answer, Bench, Call, Observation, Options, Result, Room
+from agents.contract import Answer, Bench, Call, Observation, Options, Result, Room, Token
 from workbench import context, latex, structured
+from workbench.backends import base as backends
 from workbench.backends.base import (
     AnswerPart,
     Backend,
@@ -60,6 +61,7 @@ from workbench.events import (
     Retried,
     RunView,
     Summarised,
+    TokenLogprob,
     ToolAnswered,
     ToolCall,
     ToolCalled,
@@ -80,7 +82,6 @@ from workbench.tools import registry
 from workbench.tools.base import Tool
 
 LOWEST = 5  # least sure tokens kept per answer
-LOGPROBS = 1
 SEEDS = 2**31  # backends take a seed of 31 bits
 MOST_SUMMARIES_FAILED = 2  # one after another; then no more are paid for
 WITHOUT_SUMMARY = "The run goes on without it. Raise the context window if it comes to its end."
@@ -89,6 +90,7 @@ SUMMARY_FAILED = "summary_failed"
 WINDOW_SMALLER = "The prompt did not fit, though nothing had said so: earlier turns are summed up, and it goes again."
 NO_SUMMARY = (EmptyAnswer, ContentRefused, ReplyTooLong, ContextOverflow)  # the run goes on without one
 APART = 397 * 2_520 + 1  # between the seeds of two samples; a script that goes by seeds still gives one after another
+LOGPROB_DIGITS = 4
 LARGEST_EXPONENT = 700.0  # some servers send -9999 for a token; exp would overflow
 
 
@@ -126,7 +128,8 @@ class RunBench(Bench):
         self._can_be_silent = "thinking" in model.capabilities
         self._thinks = any(call.answer.thinking for call in before.calls if call.answer is not None)
         self._joules = [call.answer.joules for call in before.paid_calls if call.answer is not None]
-        self._logprobs = LOGPROBS if "logprobs" in model.capabilities and request.settings.logprobs else 0
+        wanted = request.settings.logprobs and "logprobs" in model.capabilities
+        self._logprobs = max(1, request.settings.alternatives) if wanted else 0
         self._session, self._energy = session, energy
         self._steering = Steering(request, tools, journal)
         self._ids = itertools.count(1 + _last_id(before))
@@ -151,6 +154,7 @@ class RunBench(Bench):
         stop: Sequence[str] = (),
         max_tokens: int | None = None,
         sample: int = 0,
+        revises: bool = False,
     ) -> Answer:
         """Stream a model's answer and return it; see `agents.contract.Bench.ask`."""
         limit = max_tokens or self._settings.max_tokens
@@ -165,7 +169,8 @@ class RunBench(Bench):
             @cache
             def version(left_out: int) -> ChatRequest:
                 told = with_history(turns, self._request.history[left_out:])
-                return self._chat_request(told, tokens, tuple(stop), json_schema, specs, self._seed(sample))
+                asked = self._chat_request(told, tokens, tuple(stop), json_schema, specs, self._seed(sample))
+                return asked.model_copy(update={"revises": revises})
 
             return await self._persist(role, version, len(self._request.history))
 
@@ -572,6 +577,7 @@ class RunBench(Bench):
             mean_logprob=mean,
             perplexity=math.exp(min(-mean, LARGEST_EXPONENT)) if mean is not None else None,
             lowest_tokens=lowest,
+            tokens=kept_tokens(part.logprobs or (), self._settings.alternatives),
             **part.model_dump(exclude={"logprobs"}),
         )
         self._joules.append(joules)
@@ -651,6 +657,7 @@ def to_answer(answered: ModelAnswered) -> Answer:
         prompt_tokens=answered.prompt_tokens,
         completion_tokens=answered.completion_tokens,
         confidence=math.exp(mean) if mean is not None else None,
+        tokens=tuple(Token(*token) for token in answered.tokens),
     )
 
 
@@ -667,6 +674,18 @@ def sureness(part: AnswerPart) -> tuple[float | None, tuple[LowToken, ...]]:
     mean = sum(token.logprob for token in tokens) / len(tokens)
     order = sorted(range(len(tokens)), key=lambda i: tokens[i].logprob)[:LOWEST]
     return mean, tuple(LowToken(token=tokens[i].token, logprob=tokens[i].logprob, position=i) for i in order)
+
+
+def kept_tokens(tokens: Iterable[backends.TokenLogprob], alternatives: int) -> tuple[TokenLogprob, ...]:
+    """An answer's tokens as the log keeps them, with so many alternatives each."""
+    return tuple(
+        TokenLogprob(
+            one.token,
+            round(one.logprob, LOGPROB_DIGITS),
+            tuple((text, round(logprob, LOGPROB_DIGITS)) for text, logprob in one.top[:alternatives]),
+        )
+        for one in tokens
+    )
 
 
 def to_message(message: BaseMessage) -> Message:

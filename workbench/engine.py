@@ -600,7 +600,7 @@ class Engine:
             state = await within(job.request.limits.seconds, job.log, recording)
             limit, answer = state.get("limit", ""), state.get("answer", "")
             ending = {"status": "limit" if limit else "answered", "answer": answer, "reason": limit}
-            ending["feedback"] = "none" if limit else job.machine.feedback
+            ending["feedback"] = RunView.of(job.log.events).feedback
         except PauseRequested as pause:
             job.log.emit(Paused, **pause.fields)
             return self._leave(job.log)
@@ -684,7 +684,7 @@ class Engine:
 
     def _meter(self, backend: str) -> energy.Meter:
         """What measures a backend's calls: only those whose model is on this computer can be."""
-        kind, named = kind_of(backend), self._served.get(backend)
+        kind, named = kind_of(backend), self.servers.find(backend) if "@" in backend else None
         own = {"ollama": self.settings.ollama_host, "openai": self.settings.openai_base_url}
         is_here = kind == EMBEDDED or energy.is_here(named.address if named else own.get(kind, ""))
         return self._energy if is_here else energy.NOTHING

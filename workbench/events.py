@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, 
 Channel = Literal["text", "thinking", "tool"]
 Status = Literal["running", "paused", "answered", "stopped", "limit", "failed"]
 Feedback = Literal["gold", "tool", "critic", "self", "none"]
+FEEDBACK: tuple[Feedback, ...] = ("gold", "tool", "critic", "self")  # who knows best comes first
 Relation = Literal["", "fork", "continue", "reproduce"]
 Verb = Literal["", "approve", "edit", "answer", "reject"]
 
@@ -103,6 +104,14 @@ class LowToken(_Frozen):
     token: str
     logprob: float
     position: int
+
+
+class TokenLogprob(NamedTuple):
+    """A token of an answer, its natural-log probability, and the likeliest in its place (text, logprob)."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
 
 
 class Totals(_Frozen):
@@ -257,7 +266,7 @@ class ModelAnswered(Event):
     """The model's whole answer and what it cost. Seconds; None where the backend does not tell.
 
     `joules` is what the computer that the model ran on used during the call, shared with calls beside it,
-    `context_window` the one that the model really had.
+    `context_window` the one that the model really had. `tokens` are the text's, in order, where they are told.
     """
 
     kind: Literal["model_answered"] = "model_answered"
@@ -279,6 +288,7 @@ class ModelAnswered(Event):
     mean_logprob: float | None = None
     perplexity: float | None = None
     lowest_tokens: tuple[LowToken, ...] = ()
+    tokens: tuple[TokenLogprob, ...] = ()
 
     @property
     def cost(self) -> Totals:
@@ -583,6 +593,21 @@ class Sample(NamedTuple):
     tokens: int
 
 
+class Reward(NamedTuple):
+    """What an attempt at the whole task was worth, from 0 to 1; trials count from 0."""
+
+    trial: int
+    value: float
+
+
+class Task(NamedTuple):
+    """One of a machine's tasks as it stands; `note` is what came of it."""
+
+    title: str
+    state: str
+    note: str = ""
+
+
 @dataclass
 class RunView:
     """The fold: apply a run's events in order and read what a person should see.
@@ -727,6 +752,32 @@ class RunView:
                 vote = str(call.card.data.get("vote", ""))
                 found[number] = Sample(number, _candidate(call.card), vote, _tokens(call))
         return [found[number] for number in sorted(found)]
+
+    @property
+    def rewards(self) -> list[Reward]:
+        """What each trial was worth, in order; one that is there twice counts as it was told last."""
+        found: dict[int, float] = {}
+        for card in self._cards():
+            number, value = card.data.get("trial"), card.data.get("reward")
+            if _is_count(number) and isinstance(value, int | float) and 0 <= value <= 1:
+                found[number] = float(value)
+        return [Reward(number, found[number]) for number in sorted(found)]
+
+    def tasks(self, kind: Literal["plan", "queue"]) -> list[Task]:
+        """The machine's plan or queue as the last card that has one tells it."""
+        told: list[Any] = []
+        for card in self._cards():
+            if isinstance(said := card.data.get(kind), list | tuple):
+                told = [one for one in said if isinstance(one, dict)]
+        return [Task(*(str(one.get(name, "")) for name in Task._fields)) for one in told]
+
+    @property
+    def feedback(self) -> Feedback:
+        """Who told the machine how good its answers were; where several did, the one who knows best."""
+        said = {str(card.data.get("feedback", "")) for card in self._cards()}
+        if any(isinstance(entry, ToolView) and entry.answered is not None for entry in self.entries):
+            said.add("tool")
+        return next((source for source in FEEDBACK if source in said), "none")
 
     @property
     def answer_call(self) -> CallView | None:

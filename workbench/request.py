@@ -19,6 +19,7 @@ class ModelSettings(BaseModel):
     max_tokens: int = Field(1024, ge=16, le=32_768, description="Tokens that one answer may have.")
     context_window: int | None = Field(None, ge=512, le=1_048_576, description="Tokens of prompt and answer together.")
     logprobs: bool = Field(True, description="Ask for token probabilities, where the backend gives them.")
+    alternatives: int = Field(3, ge=0, le=10, description="Likely others kept beside each token; 0 keeps none.")
     think: bool | None = Field(None, description="Let a thinking model think (Ollama).")
     prompt_cache: bool = Field(True, description="Off: prompts are read anew, and a seed gives the same (embedded).")
     constrain: bool | None = Field(None, description="Hold answers to their schema; no: the prompt alone tells it.")

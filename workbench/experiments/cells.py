@@ -65,6 +65,7 @@ class LaneBase:
     def key(self, question: str, seed: int) -> str:
         """SHA-256 over all that decides the answer, as canonical JSON."""
         asked = {name: value for name, value in self.asking(question, seed).items() if name != "suited"}
+        asked["settings"] = {name: value for name, value in asked["settings"].items() if name != "alternatives"}
         return _hash({"request": asked, "roles": self.roles, "model_digest": self.model_digest})
 
 

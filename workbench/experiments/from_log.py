@@ -39,6 +39,7 @@ def outcome(cell: Cell, view: RunView, events: Sequence[AnyEvent]) -> Cell:
         "calls": totals.calls,
         "seconds": round(max(totals.seconds - idle_seconds(events), 0.0), 4),
         "confidence": view.confidence,
+        "feedback": view.feedback,
         "rounds": (),
         "samples": (),
     }

@@ -42,7 +42,16 @@ FEEDBACK = {
     "none": "checked by nobody",
 }
 BY_PERSON = "by you"
-COUNTED = ("candidate", "round", "sample", "sampled", "scores", "vote", "votes")  # for statistics, see Bench.card
+COUNTED: tuple[str, ...] = (
+    "candidate",
+    "round",
+    "sample",
+    "sampled",
+    "scores",
+    "vote",
+    "votes",
+)  # for statistics, see Bench.card
+COUNTED += ("feedback", "trial", "reward", "plan", "queue")
 CUT = {
     "length": "Cut at the token limit. Raise it under Model settings.",
     "content_filter": "Cut by the backend's content filter.",
