@@ -10,7 +10,9 @@ PAGES = (
     st.Page("pages/bench.py", title="Bench", default=True),
     st.Page("pages/compare.py", title="Compare"),
     st.Page("pages/experiments.py", title="Experiments"),
+    st.Page("pages/confidence.py", title="Confidence"),
     st.Page("pages/prompts.py", title="Prompts"),
+    st.Page("pages/memory.py", title="Memory"),
     st.Page("pages/runs.py", title="Runs"),
     st.Page("pages/models.py", title="Models"),
     st.Page("pages/diff.py", title="Side by side", visibility="hidden"),  # reached from Runs, or by its address

@@ -14,8 +14,17 @@ MACHINES: tuple[str, ...] = (
     "stepwise",
     "reflection",
     "self_refine",
+    "validate",
+    "reflexion",
+    "critic",
     "act",
     "react",
+    "react_cot_sc",
+    "role_play",
+    "self_rag",
+    "plan_execute",
+    "task_queue",
+    "memory_stream",
 )
 FIRST_CHOICE = "stepwise"  # for who has not chosen yet: the baselines before it are there to be compared with
 

@@ -28,6 +28,14 @@ class Options(BaseModel):
         return {}
 
     @property
+    def lacks(self) -> str:
+        """What a run cannot begin without, in a sentence that says what to do; empty where nothing is missing.
+
+        A data set's item may still give it, see `of_item`.
+        """
+        return ""
+
+    @property
     def visits(self) -> int | None:
         """How often a node may ask its model at most: the option `max_steps`, where there is one; None elsewhere."""
         return getattr(self, "max_steps", None)
@@ -64,7 +72,8 @@ class Token(NamedTuple):
 class Answer(BaseModel):
     """A model's answer to `Bench.ask`. `confidence` is the mean token probability (0 to 1) where it is known.
 
-    `tokens` are the text's, one after the other, where the backend tells their probabilities; else there are none.
+    `tokens` are the text's, one after the other, where the backend tells their probabilities; else there are none. What
+    the person wrote `by_person`, in the model's place, has none either.
     """
 
     call_id: str
@@ -77,6 +86,7 @@ class Answer(BaseModel):
     completion_tokens: int | None = None
     confidence: float | None = None
     tokens: tuple[Token, ...] = ()
+    by_person: bool = False
 
 
 class Observation(BaseModel):
@@ -84,6 +94,34 @@ class Observation(BaseModel):
 
     text: str
     error: bool = False
+
+
+class Memory(BaseModel):
+    """What a run remembers; `sources` are the ids of the memories that it was made from, importance is from 1 to 10.
+
+    `id` and `hours`, those since it was last retrieved (or stored), are given by the Bench.
+    """
+
+    text: str
+    importance: float
+    kind: Literal["observation", "reflection", "plan"] = "observation"
+    sources: tuple[str, ...] = ()
+    id: str = ""
+    hours: float = 0.0
+
+
+class Retrieved(BaseModel):
+    """A memory that was chosen, its three figures from 0 to 1, and what they come to together."""
+
+    memory: Memory
+    recency: float
+    importance: float
+    relevance: float
+    total: float
+
+
+Vectors = list[list[float]]
+Choose = Callable[[Sequence[Memory], Vectors | None], Sequence[Retrieved]]
 
 
 @dataclass(eq=False)  # LangGraph wants a dataclass as its context
@@ -159,6 +197,37 @@ class Bench(ABC):
         """Run a tool; a text becomes its main argument.
 
         A tool's failure, an unknown tool, one that the options do not offer, and bad arguments are observations.
+        """
+
+    @abstractmethod
+    async def embed(self, texts: Sequence[str]) -> list[list[float]] | None:
+        """A vector of length 1 for each text, by the backend's embedding model; what means the same has a product of 1.
+
+        None where the backend has no such model, or it fails: the person is told why, once in a run. The vectors are
+        not on the log: who needs them after a wait keeps them in the state, or has them made again.
+        """
+
+    @abstractmethod
+    async def memories(self) -> list[Memory]:
+        """The stream of memories that the option `stream` names, as it was when the run began, the oldest first.
+
+        With them is what the run has stored in the nodes before; a run without a stream (an empty name, or one of an
+        experiment or a comparison) has nothing else. A fork, and a run that is run again, have what their parent had.
+        """
+
+    @abstractmethod
+    async def remember(self, title: str, memories: Sequence[Memory], *, answer: Answer | None = None) -> list[Memory]:
+        """Store memories, tell it on a card, and return them as they are kept.
+
+        What the stream has word for word is not stored again; a node that runs again stores nothing twice.
+        """
+
+    @abstractmethod
+    async def recall(self, title: str, about: str, choose: Choose) -> list[Retrieved]:
+        """What `choose` takes of the memories, told on a card; they count as retrieved now.
+
+        It gets the vectors of `about` and of the memories, in this order, or None where the backend does not embed. A
+        node that runs again gets what it got.
         """
 
     @abstractmethod

@@ -13,8 +13,7 @@ from agents.contract import Options as BaseOptions
 from agents.memory import Memory, Summarise, remembering
 from agents.react_dialects import DIALECTS, FINISH, Action
 from agents.suiting import Growth, fewer_steps, suited_dialect
-
-ToolName = Literal["calculator", "python", "clock", "search", "wikipedia", "lookup", "fetch", "notes"]
+from agents.toolnames import ToolName as ToolName
 
 
 class Options(BaseOptions):
@@ -31,7 +30,7 @@ class Options(BaseOptions):
 
 
 class State(Memory, total=False):
-    """The conversation; `action` is the pending one, `done` are those taken, `barred` the tools used in vain."""
+    """The conversation; `action` pends, `done` were taken, `barred` tools were in vain, `informed`: one was not."""
 
     messages: Annotated[list[AnyMessage], add_messages]
     question: str
@@ -39,6 +38,7 @@ class State(Memory, total=False):
     action: dict[str, Any]
     done: list[str]
     barred: list[str]
+    informed: bool
     answer: str
     limit: str
 
@@ -86,9 +86,8 @@ async def act(state: State, runtime: Runtime[Bench]) -> State:
     models that see themselves repeat a step repeat it until their steps are used up.
     """
     bench, action = runtime.context, Action.model_validate(state["action"])
-    seen = (
-        Observation(text=action.problem, error=True) if action.problem else await bench.call(action.name, action.input)
-    )
+    unread = Observation(text=action.problem, error=True) if action.problem else None
+    seen = unread or await bench.call(action.name, action.input)
     taken = action.and_what_came(seen.text)
     repeated = taken in state["done"] and not action.problem
     notes = [bench.prompt("repeated", question=state["question"])] if repeated else []
@@ -97,7 +96,8 @@ async def act(state: State, runtime: Runtime[Bench]) -> State:
     observation = "\n".join([bench.prompt("failure" if seen.error else "observation", result=seen.text), *notes])
     turn = ToolMessage(observation, tool_call_id=action.call_id) if action.call_id else HumanMessage(observation)
     barred = [*state["barred"], action.name] if repeated else state["barred"] if seen.error else []
-    return {"messages": [turn], "done": [*state["done"], taken], "barred": barred}
+    informed = state.get("informed", False) or not seen.error
+    return {"messages": [turn], "done": [*state["done"], taken], "barred": barred, "informed": informed}
 
 
 def build() -> StateGraph[State, Bench, State, State]:

@@ -4,18 +4,17 @@ It stops sampling when the samples left could not change the winner, or when it 
 2305.11860).
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from pydantic import Field
-from typing_extensions import TypedDict
 
 from agents import votes
-from agents.answers import concluded
-from agents.contract import Bench, Machine, together
+from agents.contract import Bench, Machine
 from agents.contract import Options as BaseOptions
+from agents.sampling import Samples, counted, drawn, how_confident, is_confident
 
 
 class Options(BaseOptions):
@@ -27,14 +26,16 @@ class Options(BaseOptions):
     confidence: float | None = Field(
         None, ge=0.5, le=0.999, description="With adaptive: stop, too, when the leader has the majority so surely."
     )
+    confident: float | None = Field(
+        None, ge=0.5, le=0.999, description="Take the first sample if its mean token probability is at least this."
+    )
     examples: bool = Field(True, description="Show worked examples first; without them it is only told to reason.")
 
 
-class State(TypedDict, total=False):
-    """The prompt, what each sample came to ("" where it came to nothing), and the leader among them."""
+class State(Samples, total=False):
+    """The prompt, the samples, and the leader among them."""
 
     messages: list[AnyMessage]
-    answers: list[str]
     answer: str
     limit: str
 
@@ -42,52 +43,48 @@ class State(TypedDict, total=False):
 def begin(question: str, bench: Bench) -> dict[str, Any]:
     """The first state of a run: the task, worked examples as earlier turns, the question."""
     shown = bench.examples("system") if bench.options.examples else []
-    return {"messages": [SystemMessage(bench.prompt("system")), *shown, HumanMessage(question)], "answers": []}
+    asked = [SystemMessage(bench.prompt("system")), *shown, HumanMessage(question)]
+    return {"messages": asked, "answers": [], "sure": []}
 
 
-def wanted(options: Options, answers: list[str]) -> int:
+def wanted(options: Options, state: State) -> int:
     """How many more samples are needed at least; 0 when the vote is over."""
-    left = options.samples - len(answers)
-    ballots = [votes.ballot(answer) for answer in answers]
+    ballots = [votes.ballot(answer) for answer in state["answers"]]
+    left = options.samples - len(ballots)
+    if options.confident is not None and not ballots:
+        return 1
+    if is_confident(state, options.confident):
+        return 0
     return votes.fewest_to_end(ballots, left, options.confidence) if options.adaptive else max(left, 0)
 
 
 async def sample(state: State, runtime: Runtime[Bench]) -> State:
     """A batch of samples at once: no more than are needed whatever they say, so that none is in vain."""
-    bench, answers = runtime.context, state["answers"]
-    batch = range(len(answers), len(answers) + min(wanted(bench.options, answers), bench.options.parallel))
-    return {"answers": [*answers, *await together([draw(bench, state["messages"], number) for number in batch])]}
-
-
-async def draw(bench: Bench, messages: list[AnyMessage], number: int) -> str:
-    """One sample, and the answer read out of it."""
-    said = await bench.ask("sampler", messages, sample=number)
-    found = concluded(said.text, said.finish_reason)
-    title = f"Sample {number + 1}: {votes.short(found)}"
-    bench.card(title, said.text, answer=said, sample=number, candidate=found, vote=votes.ballot(found))
-    return found
+    bench = runtime.context
+    size = min(wanted(bench.options, state), bench.options.parallel)
+    return cast(State, await drawn(bench, state, state["messages"], size))
 
 
 async def vote(state: State, runtime: Runtime[Bench]) -> State:
     """Count, and put the leader forward."""
-    bench, answers = runtime.context, state["answers"]
-    leader, most, counted, told = votes.tally(answers)
-    figures = {"share": round(most / len(answers), 3), "posterior": round(votes.posterior(counted), 3)}
-    shown: dict[str, Any] = {"candidate": leader, "votes": counted, "sampled": len(answers), **figures}
-    bench.card(f"Vote: {votes.short(leader)}", told, **shown)
-    over = not wanted(bench.options, answers)
+    bench = runtime.context
+    leader = counted(bench, state["answers"])
+    over = not wanted(bench.options, state)
     return {"answer": leader, "limit": "No sample came to an answer." if over and not leader else ""}
 
 
 async def more(state: State, runtime: Runtime[Bench]) -> Literal["sample", "__end__"]:
-    """Sample on, unless the vote is over."""
+    """Sample on, unless the vote is over, or the first sample is so sure that there need not be one."""
     bench, answers = runtime.context, state["answers"]
-    left = bench.options.samples - len(answers)
-    if wanted(bench.options, answers):
-        bench.decide("sample", f"{left} left")
+    options, left = bench.options, bench.options.samples - len(answers)
+    is_first = options.confident is not None and len(answers) == 1
+    first = how_confident(state, options.confident) if is_first else ""
+    if wanted(options, state):
+        bench.decide("sample", f"{first}: {left} left" if first else f"{left} left")
         return "sample"
     decided = votes.is_decided([votes.ballot(answer) for answer in answers], left)
-    bench.decide("__end__", f"all {len(answers)} samples" if left <= 0 else "decided" if decided else "sure enough")
+    over = f"all {len(answers)} samples" if left <= 0 else "decided" if decided else "sure enough"
+    bench.decide("__end__", first if is_confident(state, options.confident) else over)
     return "__end__"
 
 

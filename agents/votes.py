@@ -82,6 +82,14 @@ def fewest_to_end(ballots: Sequence[str], left: int, confidence: float | None = 
     return left
 
 
+def fewest_to_settle(ballots: Sequence[str], left: int, quorum: int) -> int:
+    """As `fewest_to_end`, where the leader must have `quorum` votes as well: it ends, too, when none can have them."""
+    most = max(count(ballots).values(), default=0)
+    to_lose = most + left - quorum + 1  # with all of them for something new
+    to_win = max(fewest_to_end(ballots, left), quorum - most)
+    return max(min(to_win, to_lose), 0)
+
+
 def names(answers: Sequence[str]) -> dict[str, str]:
     """For each ballot the answer that is shown for it: the first that voted so."""
     found: dict[str, str] = {}

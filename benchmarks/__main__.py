@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, experiment, history, kill, overhead, page, sessions, steering
+from benchmarks import accuracy, experiment, history, kill, overhead, page, retrieval, sessions, steering
 
 RESULTS = Path(__file__).with_name("results.md")
 
@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> None:
         overhead.measure,
         lambda: sessions.measure()[0],
         lambda: steering.measure()[0],
+        retrieval.measure,
         lambda: accuracy.main(arguments),
     ]
     parts = []

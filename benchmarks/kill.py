@@ -50,6 +50,15 @@ def _scores(score: int) -> dict[str, Any]:
     return {"object": {aspect: {"remark": f"The {aspect} is a {score}.", "score": score} for aspect in aspects}}
 
 
+def _noted(*importance: int) -> dict[str, Any]:
+    notes = [{"observation": f"The user has a thing of {n}.", "importance": n} for n in importance]
+    return {"object": {"observations": notes}}
+
+
+def _checked(claim: str, tool: str, text: str) -> dict[str, Any]:
+    return {"object": {"checks": [{"claim": claim, "tool": tool, "input": text}]}}
+
+
 WORDS = " ".join(f"word{number}" for number in range(12))
 SCRIPTS: dict[str, list[dict[str, Any]]] = {
     "direct": [{"answers": [{"text": f"It is four, since {WORDS}."}]}],
@@ -134,6 +143,91 @@ SCRIPTS: dict[str, list[dict[str, Any]]] = {
                 _action("finish", "It costs 55.08."),
             ]
         }
+    ],
+    "reflexion": [
+        {
+            "when": {"properties": "remark points", "last": "Answer: 5"},
+            "by_seed": True,
+            "answers": [{"object": {"remark": f"It is not five: {WORDS}.", "points": 1}}],
+        },
+        {
+            "when": {"properties": "remark points"},
+            "by_seed": True,
+            "answers": [{"object": {"remark": f"That is right: {WORDS}.", "points": 5}}],
+        },
+        {
+            "when": {"properties": "mistake plan"},
+            "answers": [{"object": {"mistake": f"I was too hasty: {WORDS}.", "plan": "calculate"}}],
+        },
+        {
+            "when": {"properties": "action", "last": "What you learned"},
+            "by_seed": True,
+            "answers": [_action("calculator", "48 * 1.35")],
+        },
+        {"when": {"properties": "action", "last": "64.8"}, "by_seed": True, "answers": [_action("finish", "64.8")]},
+        {"when": {"properties": "action"}, "by_seed": True, "answers": [_action("finish", "5")]},
+    ],
+    "critic": [
+        {
+            "when": {"properties": "checks"},
+            "answers": [
+                _checked("It is surely five.", "calculator", "48 * 1.35"),
+                _checked("It is really 64.8.", "python", "print(64.8)"),
+            ],
+        },
+        {
+            "when": {"properties": "comparison"},
+            "answers": [
+                {"object": {"comparison": f"Five is not 64.8: {WORDS}.", "verdict": "object", "change": "64.8"}},
+                {"object": {"comparison": f"Both say 64.8: {WORDS}.", "verdict": "agree", "change": ""}},
+            ],
+        },
+        {"answers": [{"text": f"It is five, since {WORDS}."}, {"text": f"It is 64.8, since {WORDS}."}]},
+    ],
+    "react_cot_sc": [
+        {"when": {"properties": "action"}, "answers": [_action("calculator", "48 * 1.35"), _action("finish", " ")]},
+        {
+            "by_seed": True,
+            "answers": [{"text": f"Way {number}: {WORDS}.\nAnswer: {found}"} for number, found in enumerate("4545644")],
+        },
+    ],
+    "validate": [
+        {
+            "when": {"system": "one sentence at a time"},
+            "answers": [
+                {"text": "It was built in 1816.", "logprobs": [-0.1] * 4 + [-1.5], "mark": "It was built in"},
+                {"text": "It has nine rooms.", "logprobs": [-0.1] * 4},
+                {"text": "END", "logprobs": [-0.1], "mark": "(the end)"},
+            ],
+        },
+        {
+            "when": {"properties": "concepts", "last": "built"},
+            "by_seed": True,
+            "answers": [{"object": {"concepts": ["1816"]}}],
+        },
+        {"when": {"properties": "concepts"}, "by_seed": True, "answers": [{"object": {"concepts": ["nine"]}}]},
+        {"when": {"properties": "article"}, "answers": [{"object": {"question": "When was it?", "article": "House"}}]},
+        {
+            "when": {"properties": "verdict"},
+            "answers": [{"object": {"reason": f"Not then, since {WORDS}.", "verdict": "contradicted"}}],
+        },
+        {"when": {"system": "contradicts"}, "by_seed": True, "answers": [{"text": "It was built in 1815."}]},
+        {"by_seed": True, "answers": [{"text": "It was in 1815, says everybody."}]},
+    ],
+    "memory_stream": [
+        {"when": {"properties": "observations"}, "answers": [_noted(9, 8, 7)]},
+        {"when": {"properties": "questions"}, "answers": [{"object": {"questions": ["What is there?", "And why?"]}}]},
+        {
+            "when": {"properties": "insights"},
+            "by_seed": True,
+            "answers": [{"object": {"insights": [{"because_of": [1, 3], "insight": f"So {WORDS}.", "importance": 5}]}}],
+        },
+        {"when": {"properties": "steps"}, "answers": [{"object": {"steps": [f"Say {WORDS}."], "importance": 2}}]},
+        {
+            "when": {"properties": "observation"},
+            "answers": [{"object": {"observation": "It was asked.", "importance": 2}}],
+        },
+        {"answers": [{"text": f"It is four, since {WORDS}."}]},
     ],
 }
 

@@ -130,8 +130,9 @@ def lay_out(machine: Machine) -> Places:
         numbers = st.container(key="numbers").empty()
         relatives = st.empty()
     with right:
-        begin, switch, steps, end = st.empty(), st.empty(), st.container(key="steps"), st.empty()
-    run = live.Places(map_place, numbers, st.sidebar.empty(), switch, steps)
+        begin, switch, board = st.empty(), st.empty(), st.empty()
+        steps, end = st.container(key="steps"), st.empty()
+    run = live.Places(map_place, numbers, st.sidebar.empty(), switch, board, steps)
     return Places(button, wording, fork, problem, begin, end, relatives, run)
 
 

@@ -7,6 +7,7 @@ from workbench.ui import (
     costs,
     embedded_models,
     frame,
+    mcp_servers,
     model_rows,
     ollama_models,
     probing,
@@ -51,6 +52,7 @@ VIEWS = {
     "Probe": probing.draw,
     "Structured answers": schema_doctor.draw,
     "Cost": costs.draw,
+    "Tools": mcp_servers.draw,
 }
 FIRST = next(iter(VIEWS))
 

@@ -25,6 +25,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tests.ollama_models import Behaviour
+from workbench.backends import hashing
 
 Object = dict[str, Any]
 CHAT = "qwen2.5-coder:0.5b"
@@ -226,6 +227,7 @@ class OllamaServer:
         self.pull_pause = 0.0
         self.pull_error = ""  # what a pull meets half way through its first layer
         self.chats: list[Object] = []
+        self.embedded: list[Object] = []
         self.behaviours: dict[str, Behaviour] = {}
         self.url = ""
 
@@ -357,9 +359,13 @@ class OllamaServer:
     async def embed(self, request: Request) -> Response:
         body = await asked(request)
         name = self.find(body.get("model", ""))
-        if body.get("input") != "":
-            raise Refused(400, "this test server embeds nothing")
-        return await self.touched(name, body)
+        if body.get("input") == "":
+            return await self.touched(name, body)
+        if "embedding" not in self.models[name].capabilities:
+            raise Refused(501, "this model does not support embeddings")
+        self.embedded.append(body)
+        vectors = [[2 * number for number in hashing.vector(text)] for text in body["input"]]
+        return JSONResponse(self.load_only(name, body) | {"embeddings": vectors})
 
     async def touched(self, name: str, body: Object) -> Response:
         if name == "no-memory:latest" and body.get("keep_alive") != 0:

@@ -15,7 +15,7 @@ STORE = (*LEAVES, "workbench.store")
 TOOLS = (*LEAVES, "workbench.tools", "workbench.backends.base")
 ENGINE = (*LEAVES, "agents", "workbench.backends", "workbench.tools", "workbench.store")
 AROUND_THE_ENGINE = ("bench", "structured", "recorder", "engine", "log", "prompts", "retry", "slots", "journal")
-AROUND_THE_ENGINE += ("context", "prompt_sizes")
+AROUND_THE_ENGINE += ("context", "prompt_sizes", "embedder", "reader", "remembered")
 AROUND_THE_ENGINE += ("steering", "history", "fork", "job", "tracing", "suited", "energy", "served", "servers")
 SEEN = (
     *LEAVES,
@@ -33,8 +33,12 @@ SEEN += (
     "workbench.backends.manage",
     "workbench.backends.servers",
     "workbench.tools.registry",
+    "workbench.tools.served",
+    "workbench.tools.mcp.look",
     "workbench.carry",
     "workbench.compare",
+    "workbench.confidence",
+    "workbench.weighing",
     "workbench.context",
     "workbench.cost",
     "workbench.differences",
@@ -43,6 +47,7 @@ SEEN += (
     "workbench.schema_answers",
     "workbench.experiments",
     "workbench.gallery",
+    "workbench.reader",
     "workbench.retry",
     "workbench.examples",
     "workbench.presets",
@@ -64,6 +69,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workbench/latex.py": (),
     "workbench/moments.py": (),
     "workbench/compare.py": ("workbench.events",),
+    "workbench/confidence.py": ("workbench.events",),
     "workbench/context.py": ("workbench.events",),
     "workbench/differences.py": ("workbench.compare",),
     "workbench/energy.py": (),
@@ -74,7 +80,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "agents/contract.py": (),
     "agents/": ("agents",),
     "workbench/backends/": (*LEAVES, "workbench.backends"),
-    "workbench/tools/search.py": (*TOOLS, "workbench.store.documents"),
+    "workbench/tools/search.py": (
+        *TOOLS,
+        *(f"workbench.store.{name}" for name in ("documents", "passage_vectors", "reading")),
+    ),
     "workbench/tools/": TOOLS,
     "workbench/store/datasets.py": (
         *STORE,
@@ -98,6 +107,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "workbench.experiments.statistics",
     ),
     "workbench/experiments/": (*ENGINE, *(f"workbench.{name}" for name in (*AROUND_THE_ENGINE, "experiments"))),
+    "workbench/weighing.py": (*ENGINE, "workbench.confidence", *(f"workbench.{name}" for name in AROUND_THE_ENGINE)),
     **{
         f"workbench/{name}.py": (*ENGINE, *(f"workbench.{other}" for other in AROUND_THE_ENGINE if other != "engine"))
         for name in AROUND_THE_ENGINE
@@ -143,11 +153,24 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "sqlite3": ("workbench/store/",),
     "dotenv": ("workbench/settings.py",),
     "keyring": ("workbench/backends/keys.py",),
+    "langchain_mcp_adapters": ("workbench/tools/mcp.py",),
+    "mcp": ("workbench/tools/mcp.py",),
 }
 
 # What a machine may be made of, besides the contract: no world, only thought.
 PURE = {"langchain_core", "langgraph", "pydantic", "typing_extensions"}
-PURE |= {"abc", "asyncio", "collections", "dataclasses", "difflib", "enum", "fractions", "functools", "importlib"}
+PURE |= {
+    "abc",
+    "ast",
+    "asyncio",
+    "collections",
+    "dataclasses",
+    "difflib",
+    "enum",
+    "fractions",
+    "functools",
+    "importlib",
+}
 PURE |= {"itertools", "json", "math"}
 PURE |= {"operator", "re", "statistics", "string", "textwrap", "typing", "unicodedata", "__future__"}
 

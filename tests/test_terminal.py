@@ -159,6 +159,18 @@ AT_ONCE = (
 )
 
 
+@pytest.mark.parametrize("kind", ["plan", "queue"])
+def test_the_tasks_are_listed_when_one_begins(kind: str) -> None:
+    states = {"Multiply.": "done", "Ask.": "failed", "Guess.": "dropped", "Halve.": "doing", "Say.": "todo"}
+    told = [{"title": title, "state": state, "note": "n"} for title, state in states.items()]
+    out, _ = drawn((Card, {"call_id": None, "title": "Task 2", "content": "Now.", "data": {kind: told}}))
+    assert out.endswith("Now.\n  [x] Multiply.\n  [!] Ask.\n  [-] Guess.\n  [>] Halve.\n  [ ] Say.\n")
+    out, _ = drawn(
+        (Card, {"call_id": None, "title": "Done", "content": "So.", "data": {kind: [told[0], told[4], "?"]}})
+    )
+    assert out.endswith("So.\n")
+
+
 def test_calls_that_write_at_once_are_told_one_after_the_other() -> None:
     assert drawn(*AT_ONCE)[0] == "\n── 1. Thinker ──\na1 a2"
     ended = drawn(*AT_ONCE, (ModelAnswered, {"call_id": "c2", "text": "b1 b2"}), (ModelAnswered, {"text": "a1 a2"}))

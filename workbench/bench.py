@@ -15,7 +15,19 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langgraph.config import get_config
 from pydantic import BaseModel, ValidationError
 
-from agents.contract import Answer, Bench, Call, Observation, Options, Result, Room, Token
+from agents.contract import (
+    Answer,
+    Bench,
+    Call,
+    Choose,
+    Memory,
+    Observation,
+    Options,
+    Result,
+    Retrieved,
+    Room,
+    Token,
+)
 from workbench import context, latex, structured
 from workbench.backends import base as backends
 from workbench.backends.base import (
@@ -31,6 +43,7 @@ from workbench.backends.base import (
     ToolSpec,
 )
 from workbench.backends.watch import watched
+from workbench.embedder import Embedder
 from workbench.energy import NOTHING, Meter
 from workbench.errors import (
     BackendError,
@@ -74,6 +87,7 @@ from workbench.journal import Journal
 from workbench.log import RunLog
 from workbench.prompt_sizes import Sizes
 from workbench.prompts import Prompt
+from workbench.remembered import Shared, Stream
 from workbench.request import RunRequest
 from workbench.retry import wait_before_retry
 from workbench.slots import Slots
@@ -114,6 +128,7 @@ class RunBench(Bench):
         journal: Journal,
         session: str = "",
         energy: Meter = NOTHING,
+        memories: Shared | None = None,
     ) -> None:
         self._options = options
         before = RunView.of(log.events)
@@ -132,6 +147,9 @@ class RunBench(Bench):
         self._logprobs = max(1, request.settings.alternatives) if wanted else 0
         self._session, self._energy = session, energy
         self._steering = Steering(request, tools, journal)
+        self._embedder = Embedder(backend, self._notice)
+        registry.lend(tools.values(), self._embedder)
+        self._remembered = Stream(log, journal, backend, self.embed, self.card, memories)
         self._ids = itertools.count(1 + _last_id(before))
         self._promised = 0  # tokens that calls under way may write
         self._returned = asyncio.Event()
@@ -292,6 +310,23 @@ class RunBench(Bench):
             seen = await self._call_tool(tool, wanted, given)
         return seen if wanted == shown else seen.model_copy(update={"text": remark(wanted) + seen.text})
 
+    async def embed(self, texts: Sequence[str]) -> list[list[float]] | None:
+        """A vector for each text; see `agents.contract.Bench.embed`."""
+        with self._under_way():
+            return await self._embedder.embed(texts)
+
+    async def memories(self) -> list[Memory]:
+        """The run's stream; see `agents.contract.Bench.memories`."""
+        return await self._remembered.memories(_where())
+
+    async def remember(self, title: str, memories: Sequence[Memory], *, answer: Answer | None = None) -> list[Memory]:
+        """Store memories; see `agents.contract.Bench.remember`."""
+        return await self._remembered.remember(_where(), title, memories, answer)
+
+    async def recall(self, title: str, about: str, choose: Choose) -> list[Retrieved]:
+        """What is chosen of the memories; see `agents.contract.Bench.recall`."""
+        return await self._remembered.recall(_where(), title, about, choose)
+
     def prompt(self, role: str, **variables: object) -> str:
         """The run's own version of a role's prompt, filled. Raises PromptError."""
         return self._prompt(role).fill(variables)
@@ -393,7 +428,7 @@ class RunBench(Bench):
             self._log.emit(ModelCalled, messages=sent, parameters={}, by_person=True, **place)
             parsed = _parsed(text) if structured_call else None
             answered = self._log.emit(ModelAnswered, call_id=call_id, text=text, parsed=parsed)
-        return to_answer(answered)
+        return to_answer(answered).model_copy(update={"by_person": True})
 
     async def _call_tool(self, tool: str, arguments: dict[str, Any], given: Observation | None) -> Observation:
         """Call the tool, or take what the person has `given` in its place, and put it on the log."""

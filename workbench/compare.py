@@ -38,7 +38,8 @@ NEEDED = KINDS - {"delta", "queued", "loading", "reading"}  # how an answer came
 REQUESTED = frozenset(
     {"model", "temperature", "top_p", "seed", "max_tokens", "context_window", "think", "top_logprobs"}
 )
-COPIED = frozenset({"previous"})  # a card's copy of an older text, which is compared where it was written
+# A card's copy of an older text, which is compared where it was written, and memories with their ids and moments.
+COPIED = frozenset({"previous", "recalled", "recalled_at", "remembered"})
 OF_THE_MACHINE = ("options.", "prompts.", "pause_before")
 REMARKS = frozenset({"seed_not_promised"})
 BESIDE_THE_NODES = frozenset({"pause", "resume", "warning", "end"})

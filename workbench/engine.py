@@ -7,7 +7,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +17,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
 from agents import catalogue
-from agents.contract import Machine
+from agents.contract import Machine, Options
 from workbench import energy, fork, suited
 from workbench.backends import registry as backend_registry
 from workbench.backends.base import Backend, ModelInfo, TakesPreferences
@@ -54,18 +54,21 @@ from workbench.job import (
 from workbench.journal import Journal
 from workbench.log import RunLog
 from workbench.recorder import Recorder, graph_of
+from workbench.remembered import shared
 from workbench.request import Limits, Reply, RunRequest
 from workbench.served import InUse
 from workbench.settings import Settings
 from workbench.slots import Slots
 from workbench.steering import PauseRequested
 from workbench.store import checkpoints
+from workbench.store.memories import MemoryStore
 from workbench.store.preferences import Preferences
 from workbench.store.probes import ProbeStore
 from workbench.store.prompts import PromptStore
 from workbench.store.runs import RunRow, RunStore
 from workbench.store.servers import ServerStore
 from workbench.tools import registry as tools
+from workbench.tools.base import Tool
 
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # checkpoints hold plain data and messages, never pickles
 
@@ -90,6 +93,7 @@ class Engine:
         self.prompts = PromptStore(self.store.database)
         self.servers = ServerStore(self.store.database)
         self.preferences = Preferences(self.store.database)
+        self.memories = MemoryStore(self.store.database)
         self.probes = ProbeStore(self.store.database)
         self._logs: dict[str, RunLog] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -105,6 +109,8 @@ class Engine:
         self.energy = energy.find()
         self._energy = energy.Meter(self.energy.readers)
         self._spans: dict[str, RunSpans] = {}
+        self._offered: dict[str, Iterable[Tool]] = {}  # by run, while it is in progress
+        self._closings: set[asyncio.Task[None]] = set()
         self._closing = False
         self._opening = asyncio.Lock()
         self._guard = threading.RLock()
@@ -386,7 +392,9 @@ class Engine:
     def _new(self, request: RunRequest, session: str, origin: Origin, belongs: str, run_id: str = "") -> Job:
         """Enter a run that begins into the store. Raises InvalidRequest when it cannot be run, StoreError."""
         machine = self._machine(request.machine)
-        options = read_options(machine, request.options)
+        options = self._read_options(machine, request)
+        if options.lacks:
+            raise InvalidRequest(f"{machine.title}: {options.lacks}")
         self.refresh(request.backend)
         roles_of(request)
         unknown = [name for name in request.pause_before if name not in machine.asking]
@@ -404,7 +412,7 @@ class Engine:
         events = self.store.events(row.id)
         request = last_request(events)
         machine = self._machine(request.machine)
-        options = read_options(machine, request.options)
+        options = self._read_options(machine, request)
         if row.status == "paused" and reply is None:
             raise InvalidRequest("This run waits for you.", "Approve, edit, answer in its place, or reject it.")
         said = heard(RunView.of(events).paused, reply)
@@ -494,10 +502,16 @@ class Engine:
             known = ", ".join(catalogue.MACHINES)
             raise InvalidRequest(f"There is no machine named {name!r}.", f"Choose one of: {known}.") from None
 
+    def _read_options(self, machine: Machine, request: RunRequest) -> Options:
+        """The machine's options, whose tools there are. Raises InvalidRequest."""
+        options = read_options(machine, request.options)
+        tools.served(getattr(options, "tools", ()), self.settings)
+        return options
+
     def _resolved(self, request: RunRequest) -> RunRequest:
         """The request with every default filled in but the prompts'. Raises InvalidRequest."""
         machine, request = self._machine(request.machine), suited.kept(request)
-        options = read_options(machine, request.options)
+        options = self._read_options(machine, request)
         backend = self.backend(request.backend)
         model = request.model or backend.default_model
         if not model:
@@ -647,6 +661,10 @@ class Engine:
             spans.end()
         if not self._closing:  # then all backends are closed
             self._in_use.give_back(log.run_id)
+        if offered := self._offered.pop(log.run_id, None):
+            task = self._loop.create_task(tools.closed(offered))
+            self._closings.add(task)
+            task.add_done_callback(self._closings.discard)
         self._tasks.pop(log.run_id, None)
         self._logs.pop(log.run_id, None)
 
@@ -677,9 +695,11 @@ class Engine:
         roles, log = roles_of(job.request), job.log
         if log.run_id:
             self._in_use.take(log.run_id, backend)
+            self._offered[log.run_id] = offered.values()
         meter = self._meter(job.request.backend)
+        memories = shared(self.memories, self.store, log.run_id, getattr(job.options, "stream", ""))
         return RunBench(
-            job.request, job.options, backend, slots, log, roles, offered, model, journal, job.session, meter
+            job.request, job.options, backend, slots, log, roles, offered, model, journal, job.session, meter, memories
         )
 
     def _meter(self, backend: str) -> energy.Meter:
@@ -726,6 +746,7 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._closings, return_exceptions=True)
         with contextlib.suppress(StoreError):  # found as interrupted at the next start all the same
             self.store.release(runs)
         for backend in (*self._backends.values(), *self._in_use.retired()):

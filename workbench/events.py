@@ -594,10 +594,11 @@ class Sample(NamedTuple):
 
 
 class Reward(NamedTuple):
-    """What an attempt at the whole task was worth, from 0 to 1; trials count from 0."""
+    """What an attempt at the whole task was worth, from 0 to 1, and who said so; trials count from 0."""
 
     trial: int
     value: float
+    feedback: str = "none"
 
 
 class Task(NamedTuple):
@@ -756,12 +757,12 @@ class RunView:
     @property
     def rewards(self) -> list[Reward]:
         """What each trial was worth, in order; one that is there twice counts as it was told last."""
-        found: dict[int, float] = {}
+        found: dict[int, Reward] = {}
         for card in self._cards():
             number, value = card.data.get("trial"), card.data.get("reward")
             if _is_count(number) and isinstance(value, int | float) and 0 <= value <= 1:
-                found[number] = float(value)
-        return [Reward(number, found[number]) for number in sorted(found)]
+                found[number] = Reward(number, float(value), str(card.data.get("feedback", "none")))
+        return [found[number] for number in sorted(found)]
 
     def tasks(self, kind: Literal["plan", "queue"]) -> list[Task]:
         """The machine's plan or queue as the last card that has one tells it."""
@@ -773,9 +774,13 @@ class RunView:
 
     @property
     def feedback(self) -> Feedback:
-        """Who told the machine how good its answers were; where several did, the one who knows best."""
+        """Who told the machine how good its answers were; where several did, the one who knows best.
+
+        A tool that only failed told nothing.
+        """
         said = {str(card.data.get("feedback", "")) for card in self._cards()}
-        if any(isinstance(entry, ToolView) and entry.answered is not None for entry in self.entries):
+        seen = (entry.answered for entry in self.entries if isinstance(entry, ToolView))
+        if any(answered is not None and not answered.error for answered in seen):
             said.add("tool")
         return next((source for source in FEEDBACK if source in said), "none")
 

@@ -107,6 +107,16 @@ class Journal:
                 return True
         return False
 
+    def card(self, place: Place, name: str, told: Mapping[str, Any]) -> Card | None:
+        """The card of that place that has data under that `name`, and besides what is `told`. Given out once."""
+        for number, event in enumerate(self._said):
+            if not isinstance(event, Card) or (event.node, event.step) != place or name not in event.data:
+                continue
+            if all(event.data.get(key) == value for key, value in told.items()):
+                del self._said[number]
+                return event
+        return None
+
     def _take(self, event: AnyEvent) -> None:
         match event:
             case NodeStarted():

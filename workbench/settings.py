@@ -62,6 +62,7 @@ class Settings(BaseModel):
     openai_model: str = Field("", alias="OPENAI_MODEL")
     script: Path | None = Field(None, alias="WORKBENCH_SCRIPT")
     script_speed: float = Field(30.0, ge=0, alias="WORKBENCH_SCRIPT_SPEED")
+    embedding_model: str = Field("", alias="WORKBENCH_EMBEDDING_MODEL")
     mediawiki: str = Field("https://en.wikipedia.org/w/api.php", alias="WORKBENCH_MEDIAWIKI")
     fetch_approval: Literal["on", "off"] = Field("on", alias="WORKBENCH_FETCH_APPROVAL")
 

@@ -15,12 +15,12 @@ from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from agents import catalogue
-from agents.contract import Answer, Bench, Observation, Result, Room
+from agents.contract import Answer, Bench, Choose, Memory, Observation, Result, Retrieved, Room
 from workbench import prompts, servers
 from workbench.backends.base import Backend, ModelInfo
 from workbench.backends.servers import Server
 from workbench.bench import RunBench
-from workbench.errors import StoreError
+from workbench.errors import InvalidRequest, StoreError
 from workbench.job import read_options
 from workbench.journal import Journal
 from workbench.log import RunLog
@@ -28,6 +28,7 @@ from workbench.request import ModelSettings, RunRequest
 from workbench.settings import Settings, load
 from workbench.slots import Slots
 from workbench.tools import registry as tools
+from workbench.tools.served import LOOK, ToolServers
 
 BEGIN = "begin"
 
@@ -94,6 +95,22 @@ class StudioBench(Bench):
         """Run a tool."""
         return await (await self._ready()).call(tool, arguments)
 
+    async def embed(self, texts: Sequence[str]) -> list[list[float]] | None:
+        """A vector for each text; None where the backend has no model for it."""
+        return await (await self._ready()).embed(texts)
+
+    async def memories(self) -> list[Memory]:
+        """What the graph's runs remember: nothing, since LangGraph's server keeps its own state."""
+        return await (await self._ready()).memories()
+
+    async def remember(self, title: str, memories: Sequence[Memory], *, answer: Answer | None = None) -> list[Memory]:
+        """Remember something until the run's end."""
+        return await (await self._ready()).remember(title, memories, answer=answer)
+
+    async def recall(self, title: str, about: str, choose: Choose) -> list[Retrieved]:
+        """What is chosen of it."""
+        return await (await self._ready()).recall(title, about, choose)
+
     def prompt(self, role: str, **variables: object) -> str:
         """The built-in prompt of a role, filled."""
         return self._bench.prompt(role, **variables)
@@ -123,6 +140,8 @@ def _bench(chosen: StudioBench, model: ModelInfo) -> RunBench:
     settings, machine = environment(), catalogue.load(chosen.machine)
     backend, slots = served(chosen.backend or settings.backend)
     options = read_options(machine, chosen.values)
+    if options.lacks:
+        raise InvalidRequest(options.lacks)
     request = RunRequest(
         machine=machine.name,
         question="-",
@@ -130,9 +149,22 @@ def _bench(chosen: StudioBench, model: ModelInfo) -> RunBench:
         model=model.name,
         settings=ModelSettings.model_validate({"temperature": machine.temperature, **chosen.settings}),
     )
-    offered = tools.for_run(getattr(options, "tools", ()), settings)
+    offered = tools.for_run(getattr(options, "tools", ()), settings, found=_of_servers(getattr(options, "tools", ())))
     log, roles = RunLog("studio", lambda events: None), prompts.load(machine.name).roles
     return RunBench(request, options, backend, slots, log, roles, offered, model, Journal())
+
+
+def _of_servers(names: Sequence[str]) -> tools.Served:
+    """Those of the tools that are MCP servers'. Raises InvalidRequest for one that was not there at the start."""
+    if missing := next((name for name in names if name not in tools.TOOLS and name not in tool_servers()), ""):
+        raise InvalidRequest(f"There was no tool named {missing} when this server started.", LOOK)
+    return {name: tool_servers()[name] for name in names if name in tool_servers()}
+
+
+@cache
+def tool_servers() -> tools.Served:
+    """The tools of the MCP servers that a person has named, read once. Raises InvalidRequest."""
+    return ToolServers(environment()).tools()
 
 
 @cache
@@ -166,6 +198,8 @@ def graph(name: str) -> CompiledStateGraph[Any, Any, Any, Any]:
     environment()
     with suppress(StoreError):  # told to who asks for a named server
         named()
+    with suppress(InvalidRequest):  # told to who asks for one of its tools
+        tool_servers()
 
     async def begin(state: Question, runtime: Runtime[Bench]) -> dict[str, Any]:
         return machine.begin(state["question"], runtime.context)
@@ -174,6 +208,8 @@ def graph(name: str) -> CompiledStateGraph[Any, Any, Any, Any]:
     context: Any = type(f"{name}_bench", (StudioBench,), {"machine": name, "__doc__": StudioBench.__doc__})
     whole: StateGraph[Any, Any, Any, Any] = StateGraph(own.state_schema, context_schema=context, input_schema=Question)
     whole.add_node(BEGIN, begin, input_schema=Question)
+    whole.schemas = {**own.schemas, **whole.schemas}  # and channels, of nodes that a machine shares with another one
+    whole.channels = {**own.channels, **whole.channels}
     whole.nodes.update(own.nodes)
     whole.branches.update(own.branches)
     whole.edges |= {(BEGIN if source == START else source, target) for source, target in own.edges}

@@ -45,6 +45,7 @@ SAID = {
     "answer": "You answered in its place",
     "reject": "You rejected",
 }
+MARKS = {"doing": "[>]", "done": "[x]", "failed": "[!]", "dropped": "[-]"}
 AT_ONCE = 0.5  # seconds: a download that ends so soon had nothing to fetch
 LOOK_SECONDS = 5.0
 UNLABELLED = ("title", "content")
@@ -369,6 +370,8 @@ class Transcript:
             return
         self._heading(event.title)
         self._line(event.content)
+        for line in task_lines(event):
+            self._line(line)
         self._current = ""
 
     def _draw_summarised(self, event: Summarised) -> None:
@@ -430,6 +433,15 @@ class Transcript:
         self.progress.say(f"{words[event.status]} after {cost}.{reason}")
         if event.error is not None:
             self.progress.say(f"{event.error.message}\n{event.error.hint}".rstrip())
+
+
+def task_lines(card: Card) -> list[str]:
+    """The plan or queue with which a task begins, a line a task: what is done, being done, to do, failed, dropped."""
+    told = card.data.get("plan") or card.data.get("queue") or []
+    tasks = [one for one in told if isinstance(one, dict)] if isinstance(told, list | tuple) else []
+    if not any(one.get("state") == "doing" for one in tasks):
+        return []
+    return [f"  {MARKS.get(str(one.get('state')), '[ ]')} {one.get('title', '')}" for one in tasks]
 
 
 def how_to_go_on(view: RunView) -> str:

@@ -18,11 +18,23 @@ from workbench.engine import Engine
 from workbench.events import NodeFinished
 from workbench.recorder import graph_of
 from workbench.request import Reply
+from workbench.store.documents import Documents
 
 machines = pytest.mark.parametrize("name", catalogue.MACHINES)
 
 # Options with which the demo passes every node, where it does not by itself.
-EVERY_NODE = {"debate": {"closing": "judge"}}
+EVERY_NODE = {
+    "memory_stream": {"stream": "", "reflect_at": 1},  # with a stream it would see what the run before it stored
+    "debate": {"closing": "judge"},
+    "react_cot_sc": {"first": "cot_sc", "threshold": 1.0},
+    "self_rag": {"retrieval": "always"},
+}
+
+# What there is to be found; it has nothing to do with the demo's question.
+DOCUMENTS = {"self_rag": "Guests pay on the day of arrival."}
+
+# Options with which it passes the nodes that stand in for one another.
+ALTERNATIVES = {"reflexion": ({"actor": "cot"}, {"actor": "code"})}
 
 
 @machines
@@ -75,8 +87,9 @@ def test_its_file_reads_like_a_figure(name):
 
 @machines
 def test_its_prompts_are_all_used(name):
-    module = sys.modules[catalogue.load(name).build.__module__]
-    source = inspect.getsource(module)
+    build = catalogue.load(name).build
+    modules = {build.__module__, *(node.runnable.afunc.__module__ for node in build().nodes.values())}
+    source = "\n".join(inspect.getsource(sys.modules[module]) for module in modules)
     for role in prompts.load(name).roles:
         stem = role.partition("_")[2]
         assert f'"{role}"' in source or f"_{stem}" in source, role
@@ -121,15 +134,22 @@ def test_a_script_that_ends_early_fails_the_run_and_says_so(name, settings):
     assert view.status == "failed" and view.finished.error.code == "script_exhausted"
 
 
+def demo(name, settings):
+    """An engine that plays the demo, with the documents that the machine needs to pass every node."""
+    if name in DOCUMENTS:
+        Documents(settings.home / "documents.db").add("house.txt", DOCUMENTS[name])
+    return Engine(settings, {"scripted": create_demo(settings.model_copy(update={"script_speed": 0}))})
+
+
 def _sent(view):
     return [call.called.messages for call in view.calls]
 
 
 @machines
 def test_it_can_be_forked_at_every_step_and_asks_the_same_when_nothing_is_changed(name, settings):
-    engine = Engine(settings, {"scripted": create_demo(settings.model_copy(update={"script_speed": 0}))})
+    engine = demo(name, settings)
     try:
-        asked = request(name, catalogue.load(name).examples[0])
+        asked = request(name, catalogue.load(name).examples[0], **EVERY_NODE.get(name, {}))
         parent = engine.submit(asked)
         whole = at_rest(engine, parent)
         ends = [e.seq for e in engine.store.events(parent) if isinstance(e, NodeFinished)]
@@ -144,17 +164,18 @@ def test_it_can_be_forked_at_every_step_and_asks_the_same_when_nothing_is_change
 
 @machines
 def test_it_waits_before_every_node_and_goes_on_as_if_it_had_not(name, settings):
-    engine = Engine(settings, {"scripted": create_demo(settings.model_copy(update={"script_speed": 0}))})
+    engine = demo(name, settings)
+    nodes, seen = tuple(catalogue.load(name).asking), set()
     try:
-        asked = request(name, catalogue.load(name).examples[0], **EVERY_NODE.get(name, {}))
-        whole = at_rest(engine, engine.submit(asked))
-        nodes = tuple(catalogue.load(name).asking)
-        waiting = engine.submit(asked.model_copy(update={"pause_before": nodes}))
-        seen = set()
-        while (view := at_rest(engine, waiting)).status == "paused":
-            seen.add(view.paused.node)
-            engine.resume(waiting, reply=Reply(verb="approve"))
-        assert view.status == "answered" and seen == set(nodes)
-        assert _sent(view) == _sent(whole) and view.totals.calls == whole.totals.calls
+        for options in (EVERY_NODE.get(name, {}), *ALTERNATIVES.get(name, ())):
+            asked = request(name, catalogue.load(name).examples[0], **options)
+            whole = at_rest(engine, engine.submit(asked))
+            waiting = engine.submit(asked.model_copy(update={"pause_before": nodes}))
+            while (view := at_rest(engine, waiting)).status == "paused":
+                seen.add(view.paused.node)
+                engine.resume(waiting, reply=Reply(verb="approve"))
+            assert view.status == "answered"
+            assert _sent(view) == _sent(whole) and view.totals.calls == whole.totals.calls
+        assert seen == set(nodes)
     finally:
         engine.close()

@@ -22,6 +22,7 @@ STEPS: dict[str, dict[str, int]] = {
     "stepwise": {"min_steps": 14, "max_steps": 14},
     "reflection": {"rounds": 7},
     "react": {"max_steps": 14},
+    "role_play": {"turns": 6, "specify": False},
     "act": {"max_steps": 14},
 }
 growing = pytest.mark.parametrize("machine", STEPS)
@@ -152,7 +153,7 @@ def test_what_is_sent_has_the_summary_once_and_no_turn_that_it_stands_for(machin
     for one in short:
         text = "\n".join(message.content for message in one.messages)
         assert text.count(SUMMARY) == 1 and "Turn1 " not in text and "What is 2 + 2?" in text
-    assert one.messages[0] == asked[0 if machine != "reflection" else -1].messages[0], "the rules stay"
+    assert one.messages[0] in [first.messages[0] for first in asked[:2]], "the rules stay"
 
 
 @growing

@@ -1,6 +1,7 @@
 """Self-consistency: samples that differ, a vote, no sample in vain, none drawn twice."""
 
 import asyncio
+import math
 from itertools import cycle, islice
 from types import SimpleNamespace
 
@@ -14,13 +15,22 @@ from workbench.backends.scripted import Conversation, ScriptedAnswer, ScriptedBa
 from workbench.bench import APART
 from workbench.engine import Engine
 from workbench.errors import AuthenticationFailed
-from workbench.events import ModelAnswered, ModelCalled, NoteView
+from workbench.events import ModelAnswered, ModelCalled, NoteView, Warned
 from workbench.request import Limits, Reply
 
 
 def said(*answers: str) -> list[str]:
     """A chain of thought for each answer."""
     return [f"I think.\nAnswer: {answer}" if answer else "" for answer in answers]
+
+
+def sure(answer: str, probability: float) -> dict:
+    """A sample all of whose words have this probability."""
+    return {"text": said(answer)[0], "logprobs": [math.log(probability)] * 20}
+
+
+def warnings_of(view) -> list[str]:
+    return [e.event.code for e in view.entries if isinstance(e, NoteView) and isinstance(e.event, Warned)]
 
 
 def votes_of(view) -> list:
@@ -214,9 +224,89 @@ def test_a_person_can_answer_in_a_samples_place_and_the_others_are_drawn(setting
     assert view.finished.answer == "4" and view.totals.calls == 2
 
 
+def test_one_confident_sample_is_enough_where_that_is_wanted(settings):
+    _, view = run(settings, "self_consistency", [sure("4", 0.93)], confident=0.9, parallel=16)
+    assert view.finished.answer == "4" and view.totals.calls == 1
+    assert view.decisions[-1].edge == "__end__"
+    assert view.decisions[-1].reason == "93% sure, which is enough"
+
+
+def test_a_sample_that_is_not_confident_is_followed_by_the_vote(settings):
+    """The first counts among the seven, and has the seed that it has without the option."""
+    script = [sure("5", 0.8), *[sure("4", 0.99)] * 4]
+    _, view = run(settings, "self_consistency", script, confident=0.9, samples=5)
+    assert view.finished.answer == "4" and seeds(view) == [7 + number * APART for number in range(4)]
+    assert view.decisions[0].reason == "80% sure, less than 90%: 4 left"
+    assert [call.called.step for call in view.calls[:2]] == [1, 3] and view.decisions[-1].reason == "decided"
+
+
+def test_however_sure_it_is_a_first_sample_without_an_answer_is_not_taken(settings):
+    cut = {"text": "First I count the", "finish_reason": "length", "logprobs": [-0.01] * 4}
+    _, view = run(settings, "self_consistency", [cut, *said(*"44")], confident=0.5, samples=3)
+    assert view.finished.answer == "4"
+    assert view.decisions[0].reason == "no answer in the first: 2 left"
+
+
+def test_nothing_goes_by_probabilities_unless_it_is_wanted(settings):
+    _, view = run(settings, "self_consistency", [sure("4", 0.999)] * 7)
+    assert view.totals.calls == 4 and warnings_of(view) == []
+
+
+def test_where_a_backend_gives_no_probabilities_it_says_so_once_and_votes(settings):
+    _, view = run(settings, "self_consistency", said(*"4444444"), confident=0.9)
+    assert view.finished.answer == "4" and view.totals.calls == 4
+    assert warnings_of(view) == ["confidence_unknown"]
+    assert view.decisions[0].reason == "how sure it is, nothing tells: 6 left"
+
+
+def test_what_a_person_writes_has_no_probability_and_nobody_is_blamed_for_that(settings):
+    engine = Engine(settings, {"scripted": by_seed(slowed(0))})
+    try:
+        asked = request("self_consistency", samples=3, confident=0.9).model_copy(update={"pause_before": ("sample",)})
+        run_id = engine.submit(asked)
+        assert at_rest(engine, run_id).status == "paused"
+        engine.resume(run_id, reply=Reply(verb="answer", text="Answer: 9"))
+        view = at_rest(engine, run_id)
+        while view.status == "paused":
+            engine.resume(run_id, reply=Reply(verb="approve"))
+            view = at_rest(engine, run_id)
+    finally:
+        engine.close()
+    assert len(view.samples) == 3 and warnings_of(view) == []
+
+
+def test_a_run_that_is_cut_off_after_its_first_sample_goes_on_by_how_sure_that_was(settings):
+    asked = request("self_consistency", confident=0.9)
+    unsure = ScriptedAnswer(text=said("4")[0], logprobs=(math.log(0.5),) * 20)
+    engine = Engine(settings, {"scripted": by_seed([unsure, *slowed(9, 9, 9)[1:]])})
+    run_id = engine.submit(asked)
+    for batch in engine.follow(run_id):
+        if any(event.kind == "decision" for event in batch):
+            break
+    engine.close()
+    engine = Engine(settings, {"scripted": by_seed([unsure, *slowed(0)[1:]])})
+    try:
+        engine.resume(run_id)
+        view = at_rest(engine, run_id)
+    finally:
+        engine.close()
+    assert view.status == "answered" and next(one.number for one in view.samples) == 0
+    answered = [call for call in view.calls if call.answer]
+    assert len({call.called.parameters["seed"] for call in answered}) == len(answered) == len(view.samples) > 1
+
+
 def test_the_options_are_bounded():
-    assert Options().samples == 7 and Options().adaptive and Options().confidence is None
-    for wrong in ({"samples": 0}, {"samples": 41}, {"parallel": 0}, {"confidence": 0.4}, {"confidence": 1.0}):
+    assert (
+        Options().samples == 7 and Options().adaptive and Options().confidence is None and Options().confident is None
+    )
+    for wrong in (
+        {"samples": 0},
+        {"samples": 41},
+        {"parallel": 0},
+        {"confidence": 0.4},
+        {"confidence": 1.0},
+        {"confident": 1.0},
+    ):
         with pytest.raises(ValidationError):
             Options(**wrong)
 

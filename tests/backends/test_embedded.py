@@ -152,6 +152,30 @@ async def test_log_probabilities_come_with_their_alternatives(backend: EmbeddedB
     assert "".join(token.token for token in last.logprobs).startswith(last.text)
 
 
+async def test_a_given_answer_has_the_probabilities_of_one_that_is_written(backend: EmbeddedBackend) -> None:
+    wanted = ask("Name a colour and an animal.", top_logprobs=3, max_tokens=12)
+    _, written = await answer(backend, wanted)
+    given = await backend.score(wanted, written.text)
+    assert "".join(token.token for token in given) == written.text
+    free = [token for token in written.logprobs or () if token.token]
+    assert [token.token for token in given] == [token.token for token in free]
+    # The engine's last digits differ with what comes from its cache; under a constraint all would be 0.
+    apart = [abs(one.logprob - other.logprob) for one, other in zip(given, free, strict=True)]
+    assert max(apart) < 0.2 and sum(apart) / len(apart) < 0.05
+    assert min(token.logprob for token in given) < -0.5 and all(len(token.top) == 3 for token in given)
+
+
+async def test_a_text_of_rare_characters_is_scored_whole(backend: EmbeddedBackend) -> None:
+    text = "Zebras, naïve 🧬\n<|im_end|> 東京"
+    given = await backend.score(ask("Hello."), text)
+    assert "".join(token.token for token in given) == text and all(token.logprob <= 0 for token in given)
+
+
+async def test_the_likeliest_next_tokens_go_on_with_what_has_begun(backend: EmbeddedBackend) -> None:
+    found = await backend.next_tokens(ask("Write one sentence.", top_logprobs=5), "The capital of France is")
+    assert len(found) == 5 and found[0][0] == " Paris" and found[0][1] > -0.7
+
+
 async def test_the_token_limit_and_the_stop_text_end_an_answer(backend: EmbeddedBackend) -> None:
     _, cut = await answer(backend, ask("Count from one to one hundred.", max_tokens=5))
     assert (cut.finish_reason, cut.completion_tokens) == ("length", 5)

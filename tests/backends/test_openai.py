@@ -444,6 +444,17 @@ async def test_llama_cpp_counts_the_prompt_before_the_call(server: Server, backe
     assert await backend.count_tokens(ask("m", "one two three")) is None
 
 
+async def test_a_given_text_is_scored_by_llama_cpp_alone(server: Server, backend: OpenAIBackend) -> None:
+    for asking in (backend.score(ask("m"), "Hello"), backend.next_tokens(ask("m"), "Hello")):
+        with pytest.raises(RequestRefused, match="does not tell the probabilities of a given text") as caught:
+            await asking
+        assert "embedded engine" in caught.value.hint
+    server.listed = [{"id": "m", "object": "model", "created": 1, "owned_by": "llamacpp"}]
+    server.tokenizes = False  # a proxy that passes on nothing but /v1
+    with pytest.raises(RequestRefused):
+        await backend.score(ask("m"), "Hello")
+
+
 async def test_the_wait_that_a_server_asks_for_is_kept(server: Server, backend: OpenAIBackend) -> None:
     server.error = (429, {"error": {"message": "later"}}, {"Retry-After": "7"})
     with pytest.raises(RateLimited) as caught:

@@ -321,6 +321,11 @@ def test_lines_that_are_no_events_are_refused(line: str, words: str, there: RunS
         ({"event0": {"graph": {"nodes": [{"name": str(n)} for n in range(500)]}}}, "too large to be drawn"),
         ({"event4": {"call_id": "never-asked"}}, "what was not asked"),
         ({"event4": {"mean_logprob": 1e6}}, "a probability above 1"),
+        ({"event4": {"tokens": [["a", 0.5, []]]}}, "a probability above 1"),
+        ({"event4": {"tokens": [["a", "NaN", []]]}}, "a probability above 1"),
+        ({"event4": {"tokens": [["a", -0.5, [["b", 3.0]]]]}}, "a probability above 1"),
+        ({"event4": {"tokens": [["a", -0.5, [["b", -1.0]] * 21]]}}, "more tokens at event 4 than an answer can have"),
+        ({"event4": {"tokens": [["a" * 10_001, -0.5, []]]}}, "a token at event 4 that is longer than any"),
         ({"event4": {"completion_tokens": 2**31}}, "no number as completion_tokens of event 4"),
         ({"event4": {"completion_tokens": -1}}, "no number as completion_tokens of event 4"),
         ({"event4": {"lowest_tokens": [{"token": "a", "logprob": -1.0, "position": 10**400}]}}, "number as position"),
@@ -473,13 +478,16 @@ def test_nothing_of_a_foreign_log_becomes_markup(there: RunStore):
         event |= {name: EVIL for name in ("node", "name", "role") if name in event}
     events[0]["graph"]["nodes"] = [{"name": EVIL, "role": "tool"}]
     events[0]["request"] |= {"machine": EVIL, "model": EVIL, "question": EVIL}
+    events[4]["tokens"] = [[EVIL, -2.5, [[f"other {EVIL}", -0.5]]]]
     runs = [{"id": events[0]["run_id"], "request": events[0]["request"]}]
     (run_id,) = arriving.import_bundle(
         there, bundle({"runs.jsonl": runs, "events.jsonl": events, "prompts.jsonl": []})
     ).run_ids
     view = RunView.of(there.events(run_id))
     drawn = "".join(cards.entry_html(view, index) for index in range(len(view.entries)))
-    drawn += cards.answer_html(view) + diagram.diagram_svg(view) + metrics.metrics_html(view)
+    heat = "".join(cards.entry_html(view, index, show="probabilities") for index in range(len(view.entries)))
+    assert "other &lt;img" in heat
+    drawn += heat + cards.answer_html(view) + diagram.diagram_svg(view) + metrics.metrics_html(view)
     drawn += "".join(cards.sent_html(call) for call in view.calls)
     assert "<img" not in drawn and "<script" not in drawn and 'onerror=alert(1)>"' not in drawn
     assert "&lt;img" in drawn and export.markdown(view)

@@ -22,8 +22,17 @@ TASKS = {
     "stepwise": ("Which is larger, 12 or 21?", {"max_steps": 4}),
     "reflection": ("Write two sentences about rain.", {"rounds": 1}),
     "self_refine": ("What is 12 + 21?", {"rounds": 1}),
+    "validate": ("Write a sentence about Paris.", {"sentences": 1, "concepts": 3}),
+    "reflexion": ("What is 12 + 21?", {"trials": 2, "evaluator": "answer", "expected": "34", "tools": ["calculator"]}),
+    "critic": ("What is 48 * 12?", {"rounds": 1, "checks": 1, "tools": ["calculator"]}),
     "act": ("What is 48 * 12?", {"tools": ["calculator"]}),
+    "memory_stream": ("I am Ada and my dog is called Bo. What could I cook?", {"reflect_at": 1, "questions": 1}),
     "react": ("What is 48 * 12?", {"tools": ["calculator"]}),
+    "react_cot_sc": ("What is 48 * 12?", {"tools": ["calculator"], "samples": 3, "parallel": 2, "max_steps": 4}),
+    "role_play": ("Write two sentences about rain.", {"turns": 2, "specify": False}),
+    "self_rag": ("Who wrote The Little Prince?", {"retrieval": "always"}),
+    "plan_execute": ("What is 48 * 12?", {"tools": ["calculator"], "max_tasks": 2, "max_steps": 2}),
+    "task_queue": ("Write two sentences about rain.", {"max_tasks": 2, "queue_size": 2}),
 }
 
 

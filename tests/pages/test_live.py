@@ -71,7 +71,7 @@ def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 @pytest.fixture
 def screen(state: dict[str, Any]) -> live.Screen:
-    return live.Screen("run", live.Places(*cast(Any, [Place() for _ in range(5)])))
+    return live.Screen("run", live.Places(*cast(Any, [Place() for _ in range(6)])))
 
 
 def entries(screen: live.Screen) -> dict[int, Place]:
@@ -118,6 +118,19 @@ def test_only_the_card_that_is_written_is_redrawn(settings: Settings, screen: li
     assert len(card_places(screen)) == 4
     # Begun, first words, ended, given its card, and once more to fold: no more, however long the others write.
     assert max(len(place.written) for place in card_places(screen)) <= 6
+
+
+def test_the_tasks_are_drawn_anew_only_when_one_of_them_changes(settings: Settings, screen: live.Screen):
+    answers = [
+        '{"tasks": ["Name games."]}',
+        "Egg hunt. " * 60,
+        '{"reason": "So.", "objective_met": true, "tasks": []}',
+        "Done.",
+    ]
+    screen.follow(one_by_one(run(settings, "task_queue", answers)[0], live.NUMBER_SECONDS / 40))
+    boards = cast(Any, screen.places.tasks).written
+    assert [board.count('class="wb-is-') for board in boards] == [1, 1, 1]
+    assert [board.partition('class="wb-is-')[2].partition('"')[0] for board in boards] == ["todo", "doing", "done"]
 
 
 def test_growing_text_is_redrawn_at_most_a_dozen_times_a_second(settings: Settings, screen: live.Screen):
@@ -336,7 +349,7 @@ def test_a_replay_of_a_long_run_begins_at_its_beginning(state: dict[str, Any]):
 
 
 def new_screen(run_id: str = "run") -> live.Screen:
-    return live.Screen(run_id, live.Places(*cast(Any, [Place() for _ in range(5)])))
+    return live.Screen(run_id, live.Places(*cast(Any, [Place() for _ in range(6)])))
 
 
 def test_a_node_whose_card_is_not_drawn_leads_to_the_way_there(screen: live.Screen):

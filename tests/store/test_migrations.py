@@ -65,7 +65,8 @@ def test_an_older_log_is_backed_up_and_brought_up_to_date(tmp_path: Path, monkey
             (2, "families"),
             (3, "experiments"),
             (4, "models"),
-            (5, "stars"),
+            (5, "memories"),
+            (6, "stars"),
         ]
     store.close()
     (backup,) = backups(tmp_path)
@@ -162,7 +163,7 @@ def test_a_newer_log_is_refused_and_left_untouched(url: str, monkeypatch: pytest
     with monkeypatch.context() as patch:
         add_a_step(patch, stars)
         filled(url)
-    with pytest.raises(StoreError, match=r"newer version .* \(schema 5; this one knows 4\)") as caught:
+    with pytest.raises(StoreError, match=r"newer version .* \(schema 6; this one knows 5\)") as caught:
         RunStore(url)
     assert "Update" in caught.value.hint
     add_a_step(monkeypatch, stars)

@@ -31,7 +31,8 @@ def contrast(one: str, other: str) -> float:
 PAIRS = [
     *((text, ground) for text in TEXT for ground in GROUNDS),
     *((role, "surface") for role in ROLES),
-    *(("ink", ground) for ground in ("wash", "struck", "added", "thought", "waiting-wash")),
+    *(("ink", ground) for ground in ("wash", "struck", "added", "thought", "waiting-wash", "doubt")),
+    *(("ink", f"doubt-{step}") for step in ("some", "much", "most")),
     ("thinking", "thought"),
     ("generator", "wash"),
     ("error", "paper"),

@@ -1,6 +1,7 @@
 """The contract of a backend: list models, stream a chat as typed parts, report what it cost."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -211,6 +212,50 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and child processes."""
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """One vector of length 1 for each text, in their order, and the model that made them.
+
+    Texts whose product is below `least` have nothing in common, where that is known of the model.
+    """
+
+    model: str
+    vectors: list[list[float]]
+    least: float = -1.0
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A backend that can turn texts into vectors: what means much the same lies close together."""
+
+    async def embedding_model(self) -> str:
+        """The model that embeds where none is named. Raises ModelMissing with what to do where there is none."""
+
+    async def embed(self, texts: Sequence[str], model: str = "") -> Embeddings:
+        """Vectors of the texts, whose products are from -1 to 1; a text that is too long counts by its beginning.
+
+        Raises ModelMissing where nothing can embed, and what a call raises.
+        """
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """A backend that can tell how likely its models find a text that is given, not written by them."""
+
+    async def score(self, request: ChatRequest, answer: str) -> tuple[TokenLogprob, ...]:
+        """The tokens of `answer` as the answer to the request, with the probabilities that the model gives them.
+
+        Raises RequestRefused where the server behind it tells none, and what a call raises.
+        """
+
+    async def next_tokens(self, request: ChatRequest, begun: str) -> tuple[tuple[str, float], ...]:
+        """The `top_logprobs` likeliest tokens (text, logprob) after an answer to the request that has `begun` so.
+
+        An empty text is the answer's end. Raises RequestRefused where the server behind it tells none, and what a call
+        raises.
+        """
 
 
 @runtime_checkable

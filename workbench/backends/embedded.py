@@ -3,31 +3,35 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import httpx
 
-from workbench.backends import gguf, memory, model_files, openai_wire, sizes, wire
+from workbench.backends import embedding_engine, gguf, memory, model_files, openai_wire, scoring, sizes, wire
 from workbench.backends.base import (
     AnswerPart,
     BackendStatus,
     Capability,
     ChatRequest,
+    Embeddings,
     LoadingPart,
     ModelInfo,
     NoticePart,
     Part,
+    TokenLogprob,
 )
 from workbench.backends.fetch import MODELS, Downloads, pinned, remembered, verified, wrong
 from workbench.backends.llama_process import MOST_CACHE_MIB, Launch, LlamaProcess, serving
 from workbench.errors import BackendError, EngineCrashed, InvalidRequest, ModelMissing, StreamBroken
 from workbench.settings import Settings
 
+Result = TypeVar("Result")
 LOADING_SECONDS = 1.0
 FETCH_POLL_SECONDS = 0.1
 SETTLE_SECONDS = 0.5
@@ -40,6 +44,7 @@ _NOT_THE_SAME = (
 _LESS_MEMORY = (
     "Choose a smaller context window{}, fewer slots or a smaller model under Models, or close other programs."
 )
+_ONLY_COMPARES = "It is an embedding model: the tool search compares texts with it, and it writes none."
 _LATER_SPLIT = re.compile(r"-\d{5}-of-\d{5}$")
 # Their templates announce tools, but they write a call as plain JSON in the text: tool_calls would stay empty.
 _WRITE_CALLS_AS_TEXT = ("qwen2.5 coder", "qwen2.5-coder")
@@ -86,6 +91,7 @@ class EmbeddedBackend:
         self._idle = asyncio.Event()
         self._idle.set()
         self._running = 0
+        self._vectors = embedding_engine.EmbeddingEngine(lambda: self.settings)
         self._broken_off = float("-inf")  # when a call last ended before its answer, on time.monotonic's clock
 
     @property
@@ -199,6 +205,46 @@ class EmbeddedBackend:
         finally:
             await self._leave(admission)
 
+    async def score(self, request: ChatRequest, answer: str) -> tuple[TokenLogprob, ...]:
+        """The probabilities of a given answer's tokens."""
+        prompt, count = openai_wire.prompt_body(request), request.top_logprobs
+        return await self._told(request, lambda post: scoring.score(post, prompt, answer, count))
+
+    async def next_tokens(self, request: ChatRequest, begun: str) -> tuple[tuple[str, float], ...]:
+        """The likeliest tokens after an answer that has begun so."""
+        prompt, count = openai_wire.prompt_body(request), request.top_logprobs
+        return await self._told(request, lambda post: scoring.next_tokens(post, prompt, begun, count))
+
+    async def _told(self, request: ChatRequest, asking: Callable[[scoring.Post], Awaitable[Result]]) -> Result:
+        """What the engine tells when it is asked otherwise than in a chat; it is started first if need be."""
+        admission = asyncio.create_task(self._admit(request))
+        try:
+            process, _ = await asyncio.shield(admission)
+            try:
+                return await asking(partial(_post, process))
+            except (httpx.HTTPError, *wire.UNFIT) as error:
+                if await process.died():
+                    raise process.crash() from None
+                raise StreamBroken(f"The engine's answer broke: {error!r:.80}.", "Ask again.") from None
+        finally:
+            await self._leave(admission)
+
+    async def embedding_model(self) -> str:
+        """WORKBENCH_EMBEDDING_MODEL, else a model file that was made to compare texts, else the smallest there is."""
+        if self.settings.embedding_model:
+            return self.settings.embedding_model
+        names = _names_in(self.settings.models_path) | {self.default_model}
+        paths = [path for path in map(self._path, sorted(names)) if path.is_file()]
+        return self._name(await asyncio.to_thread(embedding_engine.chosen, paths))
+
+    async def embed(self, texts: Sequence[str], model: str = "") -> Embeddings:
+        """Vectors by a process of its own, which ends when it is not wanted for a while."""
+        name = model or await self.embedding_model()
+        path = self._path(name)
+        if not path.is_file():
+            raise model_files.missing(name, path)
+        return Embeddings(name, await self._vectors.embed(path, texts))
+
     def needs(self, name: str, context: int | None = None, slots: int | None = None) -> memory.Needs:
         """What a model takes in memory, with the sizes that are set unless others are named. Raises BackendError.
 
@@ -253,6 +299,7 @@ class EmbeddedBackend:
         """Stop downloads, checks and the engine."""
         self.checks.close()
         self.downloads.close()  # not in a thread: at the program's end, asyncio begins none any more
+        await self._vectors.close()
         await self._end_process()
         async with self._gate:  # a model that was being loaded meanwhile
             await self._end_process()
@@ -315,6 +362,8 @@ class EmbeddedBackend:
             parameters=header.parameters,
             quantisation=header.quantisation,
             loaded=self._loaded(path) is not None,
+            abilities=("embedding",) if header.embeds else (),
+            wrong=_ONLY_COMPARES if header.embeds else "",
             why_not_the_same=_NOT_THE_SAME,
         )
 
@@ -367,6 +416,7 @@ class EmbeddedBackend:
         process = self._loaded(path)
         if process and not self._is_outdated() and context <= process.launch.context:
             return process
+        await self._vectors.rest()
         launch, short = await asyncio.to_thread(self._fitting_launch, path, context, settings, bool(wanted))
         await self._idle.wait()
         await self._end_process()

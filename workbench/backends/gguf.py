@@ -39,6 +39,8 @@ _COPIED = (2, 12, 20)
 # Every how many layers one looks at the whole context, where the file does not say so itself.
 _WHOLE_EVERY = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4}
 
+_ONE_VECTOR = (1, 2, 3)  # the mean of all tokens', the first one's, the last one's
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -63,7 +65,8 @@ class Header:
     """What a model file says of itself; empty or 0 where it is silent.
 
     Lengths are counts of numbers, `sliding_window` is in tokens. `copied` are the bytes of matrices that llama.cpp
-    keeps twice; `whole` is how many bytes the file must have.
+    keeps twice; `whole` is how many bytes the file must have. `pooling` is how one that was made to compare texts makes
+    one vector of its tokens' (llama.cpp's numbers), None of all others.
     """
 
     name: str
@@ -81,6 +84,12 @@ class Header:
     sliding_window: int = 0
     copied: int = 0
     whole: int = 0
+    pooling: int | None = None
+
+    @property
+    def embeds(self) -> bool:
+        """Whether it was made to compare texts: it gives one vector for each, and writes none."""
+        return self.pooling in _ONE_VECTOR
 
 
 class _Reader:
@@ -212,6 +221,7 @@ def _header(found: dict[str, Any], tensors: list[Tensor], begin: int) -> Header:
         sliding_window=_number(own, "attention.sliding_window"),
         copied=sum(one.size for one in tensors if one.type in _COPIED and not one.name.startswith("token_embd")),
         whole=max((begin + one.offset + one.size for one in tensors), default=0),
+        pooling=own.get("pooling_type"),
     )
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import psutil
@@ -30,7 +31,8 @@ _NO_MEMORY = re.compile(r"failed to allocate|unable to allocate|bad_alloc|out of
 class Launch:
     """What the engine serves: the model's file, the context window of each slot in tokens, how many slots.
 
-    `cache_mib` is the most that it may keep of prompts that have left their slots.
+    `cache_mib` is the most that it may keep of prompts that have left their slots. One that `embeds` gives vectors in
+    place of answers: a model's own, or those of a text's last token.
     """
 
     model: Path
@@ -38,6 +40,7 @@ class Launch:
     slots: int
     threads: int = 0
     cache_mib: int = MOST_CACHE_MIB
+    embeds: Literal["", "own", "last"] = ""
 
 
 def client(address: str, key: str) -> httpx.AsyncClient:
@@ -150,6 +153,7 @@ class LlamaProcess:
         launch = self.launch
         options = [f"--model={launch.model}", f"--context={launch.context}"]
         options += [f"--slots={launch.slots}", f"--threads={launch.threads}", f"--cache={launch.cache_mib}"]
+        options += [f"--embeds={launch.embeds}"] if launch.embeds else []
         return [sys.executable, "-m", "workbench.backends.llama_server", *options]
 
     def _first_line(self) -> str:

@@ -28,6 +28,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--slots", type=int, required=True, help="calls that run at once")
     parser.add_argument("--threads", type=int, default=0, help="0 lets llama.cpp choose")
     parser.add_argument("--cache", type=int, default=0, help="MiB for prompts that have left their slots; 0 is none")
+    parser.add_argument("--embeds", choices=["own", "last"], help="give vectors: the model's own, or the last token's")
     return parser.parse_args()
 
 
@@ -91,6 +92,11 @@ def _serve(arguments: argparse.Namespace, key: str) -> Any:
     params.prefill_assistant = False  # a last assistant turn is a turn, not the beginning of the answer
     params.ui = False
     params.fit_params = False  # it reads the model once more to fit it to a graphics card, and doubles the time to load
+    if arguments.embeds:
+        params.embedding = True
+        params.n_batch = params.n_ubatch = params.n_ctx  # a text is read in one batch, or refused
+        if arguments.embeds == "last":
+            params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST
     if arguments.threads:
         params.cpuparams.n_threads = arguments.threads
     return xllamacpp.Server(params)

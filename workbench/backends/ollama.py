@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
 from typing import Any
@@ -13,12 +13,13 @@ import httpx
 import ollama
 from pydantic import SecretStr
 
-from workbench.backends import keys, wire
+from workbench.backends import keys, vectors, wire
 from workbench.backends.base import (
     AnswerPart,
     BackendStatus,
     Capability,
     ChatRequest,
+    Embeddings,
     FinishReason,
     LoadingPart,
     Message,
@@ -66,13 +67,15 @@ def create(settings: Settings) -> "OllamaBackend":
     """The backend for `settings.ollama_host`. OLLAMA_API_KEY goes along only where nobody can read it on the way."""
     hint = "Sign in with `ollama signin`, or check OLLAMA_API_KEY in .env: it is sent to https addresses alone."
     key = keys.given(keys.of_ollama(settings), "OLLAMA_API_KEY", hint)
-    return OllamaBackend(settings.ollama_host, settings.ollama_model, settings.ollama_keep_alive, key=key)
+    host, model, keep_alive = settings.ollama_host, settings.ollama_model, settings.ollama_keep_alive
+    return OllamaBackend(host, model, keep_alive, key=key, embedding_model=settings.embedding_model)
 
 
-def create_for(server: Server, key: keys.Key, _settings: Settings) -> "OllamaBackend":
+def create_for(server: Server, key: keys.Key, settings: Settings) -> "OllamaBackend":
     """The backend for a server that a person has named."""
     keep_alive = server.options.get("keep_alive", "")
-    return OllamaBackend(server.address, server.model, keep_alive, key=key, server=server)
+    named = settings.embedding_model
+    return OllamaBackend(server.address, server.model, keep_alive, key=key, server=server, embedding_model=named)
 
 
 class _Client(ollama.AsyncClient):
@@ -137,12 +140,14 @@ class OllamaBackend(Managing):
         *,
         key: keys.Key | None = None,
         server: Server | None = None,
+        embedding_model: str = "",
     ) -> None:
         """Connect to nothing yet: a wrong address is an error of the first call. `server` is the one named so."""
         super().__init__()
         self._host = client_address(host)
         self._model = model
         self._keep_alive = keep_alive
+        self._embedding_model = embedding_model
         self._server = server
         self._setting = server.setting if server else "OLLAMA_HOST in .env"
         self._key = key or keys.given(SecretStr(""))
@@ -242,6 +247,25 @@ class OllamaBackend(Managing):
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """None: Ollama has no tokenizer endpoint."""
         return None
+
+    async def embedding_model(self) -> str:
+        """WORKBENCH_EMBEDDING_MODEL, else an installed model that says it embeds: of a server on this machine alone."""
+        if self._embedding_model:
+            return full(self._embedding_model)
+        if not is_loopback(self._host):
+            raise vectors.not_named(f"The Ollama server at {wire.shown(self._host)}")
+        able = [info for info in await self.installed() if "embedding" in info.abilities]
+        if not able:
+            hint = f"Fetch one, for example with `{self._pull('nomic-embed-text')}`."
+            raise ModelMissing(f"{self.title} has no embedding model.", hint)
+        return min(able, key=lambda info: ("completion" in info.abilities, not info.loaded)).name
+
+    async def embed(self, texts: Sequence[str], model: str = "") -> Embeddings:
+        """Vectors by an embedding model of the server."""
+        name = model or await self.embedding_model()
+        with self._mapped(name):
+            answer = await self._client.embed(name, vectors.sendable(texts), truncate=True)
+            return Embeddings(name, vectors.units(answer.embeddings, texts))
 
     def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
         """Stream one answer."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
 from typing import Any
@@ -16,12 +16,13 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from workbench.backends import keys, openai_wire, wire
+from workbench.backends import keys, openai_wire, scoring, vectors, wire
 from workbench.backends.base import (
     AnswerPart,
     BackendStatus,
     Capability,
     ChatRequest,
+    Embeddings,
     FinishReason,
     LoadingPart,
     Message,
@@ -62,6 +63,7 @@ SET_UP_HINT = (
     " for example http://localhost:1234/v1."
 )
 ADDRESS_HINT = "Check {setting}: it usually ends in /v1."
+CANNOT_SCORE = "The embedded engine and llama.cpp's own server do: choose one of them."
 KEY_HINT = "Check OPENAI_API_KEY in .env."
 # A server without keys still wants the header: the SDK refuses to send none.
 _NO_KEY = "no-key-needed"
@@ -80,12 +82,14 @@ _OPENAI_REASONING = re.compile(r"^(o\d|gpt-[5-9])")
 
 def create(settings: Settings) -> "OpenAIBackend":
     """The backend for `settings.openai_base_url`, or for OpenAI itself when only a key is set."""
-    return OpenAIBackend(settings.openai_base_url, settings.openai_api_key, settings.openai_model)
+    url, key, model = settings.openai_base_url, settings.openai_api_key, settings.openai_model
+    return OpenAIBackend(url, key, model, embedding_model=settings.embedding_model)
 
 
-def create_for(server: Server, key: keys.Key, _settings: Settings) -> "OpenAIBackend":
+def create_for(server: Server, key: keys.Key, settings: Settings) -> "OpenAIBackend":
     """The backend for a server that a person has named."""
-    return OpenAIBackend(server.address, SecretStr(""), server.model, key=key, server=server)
+    named = settings.embedding_model
+    return OpenAIBackend(server.address, SecretStr(""), server.model, key=key, server=server, embedding_model=named)
 
 
 class _StillLoading(ServerFault):
@@ -130,6 +134,7 @@ class OpenAIBackend:
         *,
         key: keys.Key | None = None,
         server: Server | None = None,
+        embedding_model: str = "",
     ) -> None:
         """Connect to nothing yet. A named `server` has its own `key`, which may have to be read first."""
         self._configured = bool(base_url or api_key.get_secret_value())
@@ -140,6 +145,7 @@ class OpenAIBackend:
         self._address_hint = ADDRESS_HINT.format(setting=self._setting)
         self._guard = Guard(self._url, self._key, self._setting)
         self._model = model
+        self._embedding_model = embedding_model
         self._is_llama_cpp = False
         self._without_logprobs: set[str] = set()
 
@@ -228,9 +234,58 @@ class OpenAIBackend:
         except BackendError:
             return None  # a proxy may pass on nothing but /v1
 
+    async def score(self, request: ChatRequest, answer: str) -> tuple[TokenLogprob, ...]:
+        """The probabilities of a given answer's tokens, where llama.cpp serves the model."""
+        prompt, count = openai_wire.prompt_body(request), request.top_logprobs
+        await self._check_scores(request.model)
+        with self._mapped(request.model):
+            return await scoring.score(self._ask_llama_cpp, prompt, answer, count)
+
+    async def next_tokens(self, request: ChatRequest, begun: str) -> tuple[tuple[str, float], ...]:
+        """The likeliest tokens after an answer that has begun so, where llama.cpp serves the model."""
+        prompt, count = openai_wire.prompt_body(request), request.top_logprobs
+        await self._check_scores(request.model)
+        with self._mapped(request.model):
+            found = await scoring.next_tokens(self._ask_llama_cpp, prompt, begun, count)
+        return tuple((self._guard.mask(text), logprob) for text, logprob in found)
+
+    async def _check_scores(self, model: str) -> None:
+        """Raise RequestRefused unless llama.cpp serves the model: others have no request for a given text."""
+        self._check_configured()
+        await self.model(model)  # which also finds out who serves
+        if not self._is_llama_cpp:
+            raise RequestRefused(f"{self._where} does not tell the probabilities of a given text.", CANNOT_SCORE)
+
     async def _ask_llama_cpp(self, path: str, body: dict[str, Any]) -> Any:
         root = self._url.rstrip("/").removesuffix("/v1")
         return await self._sdk.post(root + path, cast_to=object, body=body)
+
+    async def embedding_model(self) -> str:
+        """WORKBENCH_EMBEDDING_MODEL; else, of a server on this machine alone, the first whose name says that it embeds.
+
+        Its protocol does not tell what a model can.
+        """
+        self._check_configured()
+        if self._embedding_model:
+            return self._embedding_model
+        if not is_loopback(self._url):
+            raise vectors.not_named(self._where)
+        with self._mapped():
+            names = [item.id for item in (await self._sdk.models.list()).data]
+        for name in names:
+            if "embed" in name.lower():
+                return name
+        message = f"{self._where} lists no model whose name says that it embeds."
+        raise ModelMissing(message, "If it has one, set WORKBENCH_EMBEDDING_MODEL in .env.")
+
+    async def embed(self, texts: Sequence[str], model: str = "") -> Embeddings:
+        """Vectors by an embedding model of the server."""
+        name = model or await self.embedding_model()
+        with self._mapped(name):
+            wanted = vectors.sendable(texts)
+            answer = await self._sdk.embeddings.create(input=wanted, model=name, encoding_format="float")
+            found = sorted(answer.data, key=lambda item: item.index)
+            return Embeddings(name, vectors.units([item.embedding for item in found], texts))
 
     def chat(self, request: ChatRequest) -> AsyncIterator[Part]:
         """Stream one answer."""

@@ -13,10 +13,12 @@ from typing import Any, ClassVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from workbench.backends import hashing
 from workbench.backends.base import (
     AnswerPart,
     BackendStatus,
     ChatRequest,
+    Embeddings,
     FinishReason,
     LoadingPart,
     ModelInfo,
@@ -209,13 +211,19 @@ class ScriptedBackend:
     title: ClassVar[str] = "Demo script (no model)"
 
     def __init__(
-        self, answers: Sequence[Answer] | Source, speed: float = 0.0, model: str = "demo", slots: int | None = None
+        self,
+        answers: Sequence[Answer] | Source,
+        speed: float = 0.0,
+        model: str = "demo",
+        slots: int | None = None,
+        embeds: bool = True,
     ) -> None:
         """`answers` in order, or a function of the request; `speed` in words per second, 0 does not wait."""
         self._source: Source = answers if callable(answers) else _Once(map(_as_answer, answers))
         self._speed = speed
         self._model = model
         self._slots = slots
+        self._embeds = embeds
         self.requests: list[ChatRequest] = []
         self.streaming = 0
 
@@ -243,7 +251,7 @@ class ScriptedBackend:
         return [
             ModelInfo(
                 name=self._model,
-                capabilities=frozenset({"schema", "tools", "thinking", "seed"}),
+                capabilities=frozenset({"schema", "tools", "thinking", "seed", "logprobs"}),
                 family="a script, not a model",
                 loaded=True,
             )
@@ -271,6 +279,16 @@ class ScriptedBackend:
                     yield part
         finally:
             self.streaming -= 1
+
+    async def embedding_model(self) -> str:
+        """The name of a computation: no model compares texts here. Raises ModelMissing where a test wants none."""
+        if not self._embeds:
+            raise ModelMissing("This script makes no embeddings.", "Choose another backend.")
+        return hashing.NAME
+
+    async def embed(self, texts: Sequence[str], model: str = "") -> Embeddings:
+        """Vectors of the texts' words and pieces of words. Raises ModelMissing."""
+        return Embeddings(await self.embedding_model(), [hashing.vector(text) for text in texts], hashing.LEAST)
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -348,7 +366,7 @@ class _Performance:
             completion_tokens=len(self._spoken),
             decode_seconds=time.monotonic() - self._began - self._first if self._first is not None else None,
             first_token_seconds=self._first,
-            logprobs=(logprobs or None) if self._request.top_logprobs else None,
+            logprobs=logprobs if self._request.top_logprobs else None,  # a script without any is no server that fails
         )
 
 

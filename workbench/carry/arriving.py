@@ -57,6 +57,9 @@ LARGEST_DOWNLOAD = 2**53 - 1  # bytes
 COUNTED = ("round", "sample", "trial")  # in a card's data; and its votes
 MOST_NODES, MOST_EDGES = 200, 1_000
 MOST_LOGPROB = 0.01  # of what is certain 0, up to rounding
+MOST_TOKENS = 200_000  # of one answer
+MOST_ALTERNATIVES = 20  # of one token; no server tells more
+MOST_TOKEN = 10_000  # characters of one token
 MAY_BE_INFINITE = {"mean_logprob", "perplexity"}  # a token may have the probability 0
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -317,9 +320,19 @@ class _Log:
             if not _is_number(value, name, largest):
                 raise self._wrong(f"has no number as {name} of event {event.seq}")
         if isinstance(event, ModelAnswered):
-            logs = (event.mean_logprob or 0.0, *(token.logprob for token in event.lowest_tokens))
-            if not all(value <= MOST_LOGPROB for value in logs):
-                raise self._wrong(f"has a probability above 1 at event {event.seq}")
+            self._check_tokens(event)
+
+    def _check_tokens(self, event: ModelAnswered) -> None:
+        """Probabilities are none above 1; more tokens, or longer ones, than an answer can have would fill the page."""
+        logs = [event.mean_logprob or 0.0, *(token.logprob for token in event.lowest_tokens)]
+        logs += [value for token in event.tokens for value in (token.logprob, *(other for _, other in token.top))]
+        if not all(value <= MOST_LOGPROB for value in logs):
+            raise self._wrong(f"has a probability above 1 at event {event.seq}")
+        texts = [text for token in event.tokens for text in (token.text, *(other for other, _ in token.top))]
+        if len(event.tokens) > MOST_TOKENS or any(len(token.top) > MOST_ALTERNATIVES for token in event.tokens):
+            raise self._wrong(f"has more tokens at event {event.seq} than an answer can have")
+        if any(len(text) > MOST_TOKEN for text in texts):
+            raise self._wrong(f"has a token at event {event.seq} that is longer than any")
 
     def _check_meaning(self, event: AnyEvent) -> None:
         """Whatever is answered was asked before, and is answered once; what is read again when it goes on can be."""

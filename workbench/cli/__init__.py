@@ -9,10 +9,12 @@ from workbench import __version__
 from workbench.cli import (
     asking,
     carry,
+    confidence,
     cost,
     datasets,
     embedded,
     experiment,
+    memories,
     models,
     ollama,
     presets,
@@ -21,6 +23,7 @@ from workbench.cli import (
     runs,
     servers,
     structured,
+    tools,
 )
 from workbench.cli.output import EPILOGUE, FAILED, INTERRUPTED, PIPE_CLOSED, USAGE
 from workbench.errors import InvalidRequest, WorkbenchError
@@ -76,12 +79,23 @@ def parser() -> argparse.ArgumentParser:
     carry.add_experiment_bundle(over_experiments)
     of_sets = commands.add_parser("datasets", help="list, show, check and keep data sets for experiments")
     datasets.add(of_sets.add_subparsers(required=True, metavar="COMMAND"))
-    of_prompts = commands.add_parser("prompts", help="list, show, save, name, export and import versions of prompts")
-    prompts.add(of_prompts.add_subparsers(required=True, metavar="COMMAND"))
-    of_presets = commands.add_parser("presets", help="list, show, save and delete presets, and make links to them")
-    presets.add(of_presets.add_subparsers(required=True, metavar="COMMAND"))
+    of_confidence = commands.add_parser("confidence", help="ask a model for the probabilities of its own tokens")
+    confidence.add(of_confidence.add_subparsers(required=True, metavar="COMMAND"))
+    _add_kept(commands)
     machines = commands.add_parser("machines", help="list the machines and their options")
     machines.set_defaults(do=models.list_machines)
     check = commands.add_parser("doctor", help="check what a run needs")
     check.set_defaults(do=models.examine)
     return top
+
+
+def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """What a person keeps between runs, and the tools that runs have."""
+    of_prompts = commands.add_parser("prompts", help="list, show, save, name, export and import versions of prompts")
+    prompts.add(of_prompts.add_subparsers(required=True, metavar="COMMAND"))
+    of_presets = commands.add_parser("presets", help="list, show, save and delete presets, and make links to them")
+    presets.add(of_presets.add_subparsers(required=True, metavar="COMMAND"))
+    of_tools = commands.add_parser("tools", help="list the tools, and add those of MCP servers")
+    tools.add(of_tools.add_subparsers(required=True, metavar="COMMAND"))
+    of_memories = commands.add_parser("memories", help="list, add, edit and delete what the memory stream remembers")
+    memories.add(of_memories.add_subparsers(required=True, metavar="COMMAND"))

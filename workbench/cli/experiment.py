@@ -214,7 +214,16 @@ def _print_results(found: _Opened) -> None:
         for lane in results.lanes
     ]
     table(["LANE", "N", "SCORE", "95%", "ERRORS", "TOKENS", "SECONDS", "FEEDBACK"], lanes)
-    for said in (*(pair.verdict for pair in results.pairs), *results.notes):
+    if results.calibrations:
+        from workbench.experiments.report import calibrated
+
+        sure = [[one.name, *calibrated(one), one.what] for one in results.calibrations]
+        table(
+            ["LANE", "ANSWERS", "SURE", "RIGHT", "CALIBRATION ERROR (95%)", "BY CHANCE", "BRIER", "ITS CONFIDENCE"],
+            sure,
+        )
+    verdicts = [pair.verdict for pair in results.pairs] + [one.verdict for one in results.calibrations]
+    for said in (*verdicts, *results.notes):
         print(harmless(said))
     if row.reason:
         print(harmless(f"It has stopped: {row.reason}"))

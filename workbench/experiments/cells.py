@@ -16,7 +16,8 @@ from workbench.engine import Engine
 from workbench.errors import InvalidRequest, WorkbenchError
 from workbench.experiments.model import Cell, Item
 from workbench.experiments.plan import Lane, Plan
-from workbench.job import roles_of
+from workbench.experiments.scorers.unit_tests import whole_tests
+from workbench.job import read_options, roles_of
 from workbench.request import ModelSettings, RunRequest
 
 BLOCK = 10  # items
@@ -57,14 +58,31 @@ class LaneBase:
         """Whether a digest may be its model's: one that is unknown on either side is no other."""
         return not digest or not self.model_digest or digest == self.model_digest
 
-    def asking(self, question: str, seed: int) -> dict[str, Any]:
-        """The request of one cell, as plain values."""
-        settings = self.request["settings"] | {"seed": seed}
-        return self.request | {"question": question, "settings": settings}
+    def of_item(self, item: Item) -> dict[str, Any]:
+        """The options that an item decides: what a machine is to be told of it. Raises InvalidRequest that names it."""
+        machine, options = catalogue.load(self.request["machine"]), self.request["options"]
+        own = read_options(machine, options).of_item(right_answers(item), whole_tests(item))
+        try:
+            lacking = read_options(machine, {**options, **own}).lacks
+        except InvalidRequest as error:
+            raise InvalidRequest(f"Item {item.id}: {error.message}", error.hint) from None
+        if lacking:
+            told = f"Item {item.id} has not what {machine.title} is to be told of it. {lacking}"
+            raise InvalidRequest(told, "Or leave the item out.")
+        return dict(own)
 
-    def key(self, question: str, seed: int) -> str:
+    def asking(self, question: str, seed: int, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The request of one cell, as plain values; `own` are its item's options."""
+        settings = self.request["settings"] | {"seed": seed}
+        return self.request | {
+            "question": question,
+            "settings": settings,
+            "options": {**self.request["options"], **(own or {})},
+        }
+
+    def key(self, question: str, seed: int, own: Mapping[str, Any] | None = None) -> str:
         """SHA-256 over all that decides the answer, as canonical JSON."""
-        asked = {name: value for name, value in self.asking(question, seed).items() if name != "suited"}
+        asked = {name: value for name, value in self.asking(question, seed, own).items() if name != "suited"}
         asked["settings"] = {name: value for name, value in asked["settings"].items() if name != "alternatives"}
         return _hash({"request": asked, "roles": self.roles, "model_digest": self.model_digest})
 
@@ -182,7 +200,7 @@ def cells_of(plan: Plan, bases: Sequence[LaneBase], items: Sequence[Item]) -> li
     """Every cell of a plan, waiting. Those with the same key share a run, whose id is chosen here.
 
     The id is chosen before anything runs, so that whoever goes on after a crash finds what had begun. Raises
-    InvalidRequest for a question or a seed that cannot be asked.
+    InvalidRequest for a question or a seed that cannot be asked, and for an item without what a lane is to be told of.
     """
     runs: dict[str, str] = {}
     found = []
@@ -191,12 +209,22 @@ def cells_of(plan: Plan, bases: Sequence[LaneBase], items: Sequence[Item]) -> li
     for number, item in enumerate(items):
         _check_question(item)
         for lane, (base, described) in enumerate(zip(bases, plan.lanes, strict=True)):
-            feedback = catalogue.load(described.machine).feedback
+            feedback, own = catalogue.load(described.machine).feedback, base.of_item(item)
             for seed in plan.seeds:
-                key = base.key(item.asked.strip(), seed)
+                key = base.key(item.asked.strip(), seed, own)
                 run_id = runs.setdefault(key, new_run_id())
                 found.append(Cell(lane=lane, item=number, seed=seed, key=key, run_id=run_id, feedback=feedback))
     return found
+
+
+def right_answers(item: Item) -> tuple[str, ...]:
+    """The item's answer and its aliases, and with choices their letters and texts."""
+    right = [text for text in (item.answer, *item.aliases) if text.strip()]
+    for number, choice in enumerate(item.choices):
+        letter = chr(ord("A") + number)
+        if letter in right or choice in right:
+            right += [letter, choice, f"{letter}. {choice}"]
+    return tuple(dict.fromkeys(right))
 
 
 def _check_question(item: Item) -> None:

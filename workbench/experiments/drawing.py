@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
+from workbench.experiments.calibration import Calibration
 from workbench.experiments.flips import Ledger
 from workbench.experiments.lanes import LaneResult, role
 from workbench.experiments.results import Results
@@ -141,6 +142,25 @@ def score_at_round(ledger: Ledger) -> str:
         parts.append(_mark(role(ledger.lane), x, step.score, step.low, step.high))
         parts.append(f'<text x="{x + 9:.1f}" y="{_up(step.score) - 6:.1f}">{scale.score(step.score)}</text>')
     return _svg(f"{ledger.name}, {feedback((ledger.feedback,))}: score if stopped at round k", HEIGHT, parts)
+
+
+def reliability(one: Calibration) -> str:
+    """How often answers were right over how sure they were, in bins with their counts; dashed, as sure as right."""
+    across: Place = lambda sure: LEFT + (WIDTH - LEFT - RIGHT) * sure  # noqa: E731
+    parts = [_frame(Scale(False, one.n), across, (), f"{one.what}, 0 to 1")]
+    parts += [
+        f'<text class="tick" x="{across(k / 5):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{k / 5:.1f}</text>'
+        for k in range(6)
+    ]
+    ends = f'x1="{across(0)}" y1="{_up(0)}" x2="{across(1)}" y2="{_up(1)}"'
+    parts.append(f'<line class="axis" stroke-dasharray="3 4" {ends}/>')
+    for part in one.bins:
+        x = across(part.confidence)
+        parts.append(_mark(role(one.lane), x, part.share, part.share_low, part.share_high))
+        side, shift = ("end", -9) if part.confidence > 0.9 else ("start", 9)
+        where = f'x="{x + shift:.1f}" y="{_up(part.share) - 6:.1f}" text-anchor="{side}"'
+        parts.append(f"<text {where}>{part.n:,}</text>")
+    return _svg(f"{one.name}: right answers over {one.what}", HEIGHT, parts)
 
 
 def flips_per_round(ledger: Ledger) -> str:

@@ -46,6 +46,12 @@ class Lane(_Strict):
         return {role: str(ref) for role, ref in value.items()} if isinstance(value, dict) else value
 
 
+class PlanSettings(ModelSettings):
+    """How the models of an experiment are asked: its runs are many, and keep no alternatives unless told to."""
+
+    alternatives: int = Field(0, ge=0, le=10, description="Likely others kept beside each token; 0 keeps none.")
+
+
 class Plan(_Strict):
     """A whole experiment. `dataset` is a path, a shipped set's name, or a kept set's name or digest.
 
@@ -61,7 +67,7 @@ class Plan(_Strict):
     model: str = ""
     seeds: tuple[int, ...] = Field((0,), min_length=1, max_length=MOST_SEEDS)
     lanes: tuple[Lane, ...] = Field(min_length=1, max_length=MOST_LANES)
-    settings: ModelSettings = ModelSettings()
+    settings: PlanSettings = PlanSettings()
     limits: Limits = Limits()
     parallel: int | None = Field(None, ge=1, le=256, description="Cells of one backend that run at once.")
     reuse: bool = Field(True, description="Take over what another experiment has answered already.")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.experiments.budget import Budget
-from workbench.experiments.drawing import flips_per_round, safe, score_against_cost, score_at_round
+from workbench.experiments.calibration import Calibration, vote_share
+from workbench.experiments.drawing import flips_per_round, reliability, safe, score_against_cost, score_at_round
 from workbench.experiments.flips import Ledger, flips
 from workbench.experiments.lanes import LaneResult, role
 from workbench.experiments.model import Cell
@@ -42,6 +43,10 @@ METHODS = (
     " finished. At worst is the score if errors counted as wrong.",
     "A round's tokens are those up to its end; a run that is over keeps its last answer. A vote over fewer samples is"
     " the average over all choices of so many, or the first so many where the machine stops by itself.",
+    "Calibration: ten bins of equal width, a bin's share with Wilson's interval over its runs; the expected calibration"
+    " error (Guo et al. 2017) with percentiles over resampled items. By chance is its mean where each answer is right"
+    " exactly as often as it is sure. The confidence of a lane that votes is the share of the votes for its answer, of"
+    " every other the mean token probability of its answer: the two are different things and are not compared.",
     "Scoring by a model costs tokens too: they stand apart from the lane's own.",
 )
 
@@ -60,6 +65,7 @@ def html(found: Results, made: str = "") -> str:
         _pairs(found),
         _budgets(found),
         _ledgers(found),
+        _calibrations(found),
         _methods(),
         _rows(found),
     ]
@@ -210,6 +216,42 @@ def _ledger(ledger: Ledger) -> str:
     )
 
 
+# Calibration
+
+
+def _calibrations(found: Results) -> str:
+    if not found.calibrations:
+        return ""
+    titles = ("Lane", "Its confidence", "Answers", "Mean", "Right", "Calibration error (95%)", "By chance", "Brier")
+    rows = (f"<tr>{_named(one, found)}{''.join(map(_number, calibrated(one)))}</tr>" for one in found.calibrations)
+    said = "".join(f"<li>{safe(one.verdict)}</li>" for one in found.calibrations)
+    figures = "".join(
+        _figure(reliability(one), f"{one.name} · {one.what} · {feedback(found.lanes[one.lane].sources)}")
+        for one in found.calibrations
+    )
+    return f'<h2>{SURE}</h2><ul>{said}</ul><div class="side">{figures}</div>{_table(titles, rows)}'
+
+
+SURE = "Is it right as often as it is sure?"
+
+
+def calibrated(one: Calibration) -> tuple[str, ...]:
+    """A lane's calibration as the cells of a table, after its name and its kind."""
+    error = f"{one.ece:.3f} ({one.low:.3f} to {one.high:.3f})"
+    return (
+        f"{one.n:,}",
+        f"{one.confidence:.2f}",
+        f"{one.share:.0%}",
+        error,
+        f"{one.by_chance:.3f}",
+        f"{one.brier:.3f}",
+    )
+
+
+def _named(one: Calibration, found: Results) -> str:
+    return f"{_title(one.lane, one.name, feedback(found.lanes[one.lane].sources))}<td>{safe(one.what)}</td>"
+
+
 def _methods() -> str:
     return f"<h2>How it was counted</h2><ul>{''.join(f'<li>{safe(method)}</li>' for method in METHODS)}</ul>"
 
@@ -286,7 +328,7 @@ def _said(text: str) -> str:
 COLUMNS = (
     *("item", "id", "question", "right_answer", "lane", "machine", "model", "feedback", "seed", "status", "score"),
     *("answer", "said", "error_code", "error", "prompt_tokens", "completion_tokens", "calls", "seconds", "confidence"),
-    *("judging_tokens", "judging_calls", "rounds", "samples", "gained", "lost", "run_id"),
+    *("judging_tokens", "judging_calls", "rounds", "samples", "gained", "lost", "run_id", "vote_share"),
 )
 FORMULA = "=+-@\t\r\n＝＋－＠"  # what a spreadsheet takes for the beginning of a formula, wide forms too
 
@@ -314,7 +356,7 @@ def _of_cell(lane: LaneResult, cell: Cell, found: Results) -> list[Any]:
         *(lane.name, lane.machine, lane.model, cell.feedback, cell.seed, cell.status, cell.score),
         *(cell.answer, cell.said, cell.error_code, cell.error, cell.prompt_tokens, cell.completion_tokens, cell.calls),
         *(cell.seconds, cell.confidence, cell.judging_tokens, cell.judging_calls, rounds),
-        *(len(cell.samples), gained, lost, cell.run_id),
+        *(len(cell.samples), gained, lost, cell.run_id, vote_share(cell)),
     ]
 
 

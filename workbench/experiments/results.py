@@ -18,6 +18,7 @@ from workbench.errors import (
     StructuredOutputError,
 )
 from workbench.experiments.budget import Budget, Curve, Spender, budgets, curve, votes
+from workbench.experiments.calibration import Calibration, calibrations
 from workbench.experiments.flips import Ledger, ledgers, sources
 from workbench.experiments.grid import Grid
 from workbench.experiments.lanes import LaneResult, codes, lane_results, refusal
@@ -64,6 +65,7 @@ class Results:
     budgets: tuple[Budget, ...]
     notes: tuple[str, ...]
     rows: tuple[Row, ...]
+    calibrations: tuple[Calibration, ...] = ()
 
     @property
     def scale(self) -> Scale:
@@ -109,6 +111,7 @@ def results(plan: Plan, items: Sequence[Item], cells: Sequence[Cell], scorer_is_
         budgets=spent,
         notes=(*notes, *_without_ledger(plan.scorer.name, lanes, done)),
         rows=rows(items, grid, graded),
+        calibrations=calibrations(names, done, graded, resamples),
     )
 
 
@@ -212,7 +215,7 @@ def to_json(found: Results, *, rows: bool = False) -> dict[str, Any]:
     parts = ("name", "dataset", "scorer", "graded", "items", "seeds", "waiting", "notes")
     whole: dict[str, Any] = {part: getattr(found, part) for part in parts}
     whole["lanes"] = [asdict(lane) | {"feedback": lane.feedback} for lane in found.lanes]
-    for part in ("pairs", "ledgers", "curves", "budgets"):
+    for part in ("pairs", "ledgers", "curves", "budgets", "calibrations"):
         whole[part] = [asdict(value) for value in getattr(found, part)]
     if rows:
         whole["rows"] = [_row_json(row, found.lanes) for row in found.rows]

@@ -187,8 +187,8 @@ class Runner:
                 work.run_id = other
                 return events
         cell, work.ran = work.cells[0], True
-        base = self.bases[cell.lane]
-        asked = base.asking(self._items[cell.item].asked, cell.seed)
+        base, item = self.bases[cell.lane], self._items[cell.item]
+        asked = base.asking(item.asked, cell.seed, base.of_item(item))
         named = {"session": belongs(self._row.id), "belongs": belongs(self._row.id)}
         request = RunRequest.model_validate(asked)
         model = await self._model(request.backend, request.model)

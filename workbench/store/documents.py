@@ -1,4 +1,4 @@
-"""The documents that a person adds, cut into passages and found by their words (SQLite FTS5)."""
+"""The documents that a person adds, cut into passages and found by their words (SQLite FTS5) and their meaning."""
 
 import re
 import sqlite3
@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.errors import InvalidRequest, StoreError
-from workbench.store import failures
+from workbench.store import failures, passage_vectors
+from workbench.store.passage_vectors import Near, Vector, fused
 
 MAX_BYTES = 20 * 2**20
 MAX_NAME = 200
@@ -30,10 +31,14 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
     body, name, tokenize = 'porter unicode61 remove_diacritics 2');
 """
 _FOUND = """
-SELECT documents.name, passages.line, passages.text, -bm25(words, 1.0, 0.5)
-FROM words JOIN passages ON passages.id = words.rowid JOIN documents ON documents.id = passages.document
-WHERE words MATCH ? ORDER BY bm25(words, 1.0, 0.5), passages.id LIMIT ?
+SELECT rowid, -bm25(words, 1.0, 0.5) FROM words
+WHERE words MATCH ? ORDER BY bm25(words, 1.0, 0.5), rowid LIMIT ?
 """
+_PASSAGE = """
+SELECT documents.name, passages.line, passages.text
+FROM passages JOIN documents ON documents.id = passages.document WHERE passages.id = ?
+"""
+_LOOKED_AT = 50  # of each way of finding, before their orders are fused
 # Chinese, Japanese and Korean put no spaces between words: each of their characters counts as a word.
 _UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af])")
 _SENTENCE_END = re.compile(r"[.!?…]['\")\]]*\s+|[。！？]\s*")
@@ -60,7 +65,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of a document with the line that it begins on, from 1; a larger score fits the query better."""
+    """A piece of a document with the line that it begins on, from 1; a larger score fits the query better.
+
+    Scores are those of one search: by words alone they are BM25's, by meaning too those of the fused order.
+    """
 
     source: str
     line: int
@@ -108,13 +116,42 @@ class Documents:
             rows = db.execute("SELECT name, characters, chunks, added_at FROM documents ORDER BY name COLLATE NOCASE")
             return [Document(*row) for row in rows]
 
-    def search(self, query: str, limit: int = 4) -> Sequence[Passage]:
-        """The passages that fit a query best, best first. Any text is a query. Raises StoreError."""
+    def search(self, query: str, limit: int = 4, near: Near | None = None) -> Sequence[Passage]:
+        """The passages that fit a query best, best first. Any text is a query. Raises StoreError.
+
+        With `near`, the query's vector, those that mean something close to it are found too: the two orders are fused
+        by their reciprocal ranks (Cormack, Clarke and Buettcher 2009).
+        """
         expression = _match_expression(query)
-        if not expression or not self._path.exists():
+        if not (expression or near) or not self._path.exists():
             return []
         with self._connected() as db:
-            return [Passage(*row) for row in db.execute(_FOUND, (expression, limit))]
+            most = _LOOKED_AT if near else limit
+            found = db.execute(_FOUND, (expression, most)).fetchall() if expression else []
+            if near:
+                alike = passage_vectors.closest(db, near, _LOOKED_AT)
+                found = fused([[number for number, _ in found], alike])[:limit]
+            rows = [(db.execute(_PASSAGE, (number,)).fetchone(), score) for number, score in found]
+            return [Passage(source, line, text, score) for (source, line, text), score in rows]
+
+    def without_vectors(self, model: str, limit: int) -> Sequence[tuple[int, str]]:
+        """Passages (number, text) that have no vector of this model yet, at most so many. Raises StoreError."""
+        if not self._path.exists():
+            return []
+        with self._connected() as db:
+            return passage_vectors.missing(db, model, limit)
+
+    def keep_vectors(self, model: str, vectors: Sequence[tuple[int, str, Sequence[Vector]]]) -> None:
+        """Keep the vectors of passages (number, text, one for each piece) that are still there. Raises StoreError."""
+        with self._connected() as db:
+            passage_vectors.keep(db, model, vectors)
+
+    def read_by(self, model: str) -> tuple[int, int]:
+        """Of how many passages there are vectors of this model, and how many passages there are. Raises StoreError."""
+        if not self._path.exists():
+            return 0, 0
+        with self._connected() as db:
+            return passage_vectors.counted(db, model)
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -123,7 +160,7 @@ class Documents:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self._path, timeout=failures.BUSY_SECONDS)) as db:
                 db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(_SCHEMA)
+                db.executescript(_SCHEMA + passage_vectors.SCHEMA)
                 with db:
                     yield db
         except sqlite3.Error as error:

@@ -144,7 +144,24 @@ CREATE TABLE folds (
     seq INTEGER NOT NULL, PRIMARY KEY (run_id, name))
 """
 
-STEPS: tuple[Step, ...] = (runs_and_events, families, experiments, models)
+
+def memories(connection: Connection) -> None:
+    """Step 5: what runs remember across runs."""
+    for statement in MEMORIES.split(";"):
+        connection.exec_driver_sql(statement)
+
+
+MEMORIES = """
+CREATE TABLE memories (
+    id VARCHAR(64) NOT NULL PRIMARY KEY, stream VARCHAR(120) NOT NULL, number INTEGER NOT NULL,
+    kind VARCHAR(16) NOT NULL, text TEXT NOT NULL, digest VARCHAR(64) NOT NULL, importance FLOAT NOT NULL,
+    sources TEXT NOT NULL, run_id VARCHAR(64) NOT NULL, origin VARCHAR(300) NOT NULL, stored_at FLOAT NOT NULL,
+    retrieved_at FLOAT NOT NULL, model VARCHAR(300) NOT NULL, vector TEXT NOT NULL);
+CREATE INDEX memories_by_stream ON memories (stream, stored_at, number);
+CREATE UNIQUE INDEX memories_by_text ON memories (stream, digest)
+"""
+
+STEPS: tuple[Step, ...] = (runs_and_events, families, experiments, models, memories)
 
 
 def version(connection: Connection) -> int:

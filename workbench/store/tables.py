@@ -237,6 +237,27 @@ schema_answers = Table(
     Index("schema_answers_by_model", "backend", "model", "schema"),
 )
 
+memories = Table(
+    "memories",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("stream", String(120), nullable=False),
+    Column("number", Integer, nullable=False),  # 1, 2, ... in the stream
+    Column("kind", String(16), nullable=False),  # observation, reflection, plan
+    Column("text", Text, nullable=False),
+    Column("digest", String(64), nullable=False),  # of the text: a stream has none twice
+    Column("importance", Float, nullable=False),  # 1 to 10
+    Column("sources", Text, nullable=False),  # JSON: ids of the memories that it was made from, perhaps deleted
+    Column("run_id", String(64), nullable=False),  # the run that stored it, perhaps deleted; empty: the person
+    Column("origin", String(300), nullable=False),  # run, node, step and number of what stored it
+    Column("stored_at", Float, nullable=False),  # Unix time
+    Column("retrieved_at", Float, nullable=False),
+    Column("model", String(300), nullable=False),  # the embedding model that made the vector
+    Column("vector", Text, nullable=False),  # base64 of 32-bit floats
+    Index("memories_by_stream", "stream", "stored_at", "number"),
+    Index("memories_by_text", "stream", "digest", unique=True),
+)
+
 folds = Table(  # which derived rows of a run are up to date
     "folds",
     metadata,

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from workbench.backends.base import NoticePart
 from workbench.errors import ToolError
 from workbench.tools.desk import Desk
 
@@ -56,6 +58,38 @@ class Shares(Protocol):
         """Put on the desk what a call that said this left there, when the run goes on after an interruption."""
 
 
+@runtime_checkable
+class Connects(Protocol):
+    """A tool that holds something open for as long as a run lasts."""
+
+    async def close(self) -> None:
+        """Let go of it."""
+
+
+class Embedder(Protocol):
+    """What compares texts by their meaning in a run: the embeddings of its backend."""
+
+    async def model(self) -> str:
+        """The model, by a name that no other backend's has; empty, and the person is told why, where there is none."""
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]] | None:
+        """A vector of length 1 for each text; None, and the person is told why, where there are none to be had."""
+
+    @property
+    def least(self) -> float:
+        """Texts whose product is below this have nothing in common."""
+
+    def tell(self, notice: NoticePart) -> None:
+        """Tell the person something."""
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """A tool that compares texts by their meaning where a run lends it an `embedder`; None elsewhere."""
+
+    embedder: Embedder | None
+
+
 class Bounded:
     """A tool held to its contract: a call ends within its time, says so much at most, and fails by ToolError alone.
 
@@ -99,6 +133,11 @@ class Bounded:
         """Share this desk, if the tool shares anything."""
         if isinstance(self.tool, Shares):
             self.tool.desk = desk
+
+    def lend(self, embedder: Embedder) -> None:
+        """Let the tool compare texts, if it does."""
+        if isinstance(self.tool, Compares):
+            self.tool.embedder = embedder
 
     def recall(self, arguments: BaseModel, said: str) -> None:
         """What the tool does with a call that went before."""

@@ -9,6 +9,7 @@ from workbench.events import (
     Card,
     Entry,
     ErrorInfo,
+    ModelAnswered,
     NoteView,
     Paused,
     Resumed,
@@ -19,13 +20,14 @@ from workbench.events import (
     entry_node,
 )
 from workbench.retry import attempts
-from workbench.ui import context, origins, pauses
+from workbench.ui import context, origins, pauses, probabilities
 from workbench.ui.diff import diff_html
 from workbench.ui.fields import code_html, fields_html, folded, is_score, label, message_html, partial, score_html
 from workbench.ui.markdown import escape, plain, reading_text, render, with_caret
 from workbench.ui.metrics import bar, clock, seconds
+from workbench.ui.recalled import recalled_html
 
-Show = Literal["clean", "changes"]
+Show = Literal["clean", "changes", "probabilities"]
 
 LIVE_WORDS = {
     "queued": "queued",
@@ -52,6 +54,7 @@ COUNTED: tuple[str, ...] = (
     "votes",
 )  # for statistics, see Bench.card
 COUNTED += ("feedback", "trial", "reward", "plan", "queue")
+COUNTED += ("recalled", "recalled_at", "recalled_for", "remembered", "noted")  # of memories
 CUT = {
     "length": "Cut at the token limit. Raise it under Model settings.",
     "content_filter": "Cut by the backend's content filter.",
@@ -63,7 +66,8 @@ def entry_html(
 ) -> str:
     """One card for `view.entries[index]`, with the id `entry-{index}`.
 
-    `fold` shows two lines of a long finished card; `show` chooses between a revision's text and what it changed;
+    `fold` shows two lines of a long finished card; `show` chooses between a revision's text, what it changed, and the
+    probabilities of what the model wrote, word for word;
     `now` is the run's age in seconds while it runs, for what counts time without telling.
     """
     entry = view.entries[index]
@@ -240,13 +244,28 @@ def _measured(view: RunView, call: CallView) -> str:
 def _probability(call: CallView, sure: float) -> str:
     """The mean probability; behind it, the tokens that the model was least sure of."""
     shown = f'<abbr title="mean token probability">p̄</abbr> {_fraction(sure)}'
-    lowest = call.answer.lowest_tokens if call.answer else ()
-    if not lowest:
+    behind = _perplexity(call.answer) + _least_sure(call.answer) if call.answer else ""
+    if not behind:
         return shown
+    return f'<details class="wb-sure"><summary>{shown}</summary><div>{behind}</div></details>'
+
+
+def _perplexity(answer: ModelAnswered) -> str:
+    value = answer.perplexity
+    if value is None or not math.isfinite(value):
+        return ""
+    return f'<p><abbr title="exp(-mean log-probability): 1 is certain">perplexity</abbr> {value:,.2f}</p>'
+
+
+def _least_sure(answer: ModelAnswered) -> str:
+    """The phrases that the model was least sure of; in a log that keeps no tokens, the single ones that it has."""
+    if answer.tokens:
+        return probabilities.phrases_html(answer.tokens)
     rows = "".join(
-        f"<li><code>{escape(token.token)}</code> {_fraction(math.exp(token.logprob))}</li>" for token in lowest
+        f"<li><code>{escape(token.token)}</code> {_fraction(math.exp(token.logprob))}</li>"
+        for token in answer.lowest_tokens
     )
-    return f'<details class="wb-sure"><summary>{shown}</summary><div>least sure of<ul>{rows}</ul></div></details>'
+    return f"least sure of<ul>{rows}</ul>" if rows else ""
 
 
 def _fraction(value: float) -> str:
@@ -264,7 +283,10 @@ def _structure(call: CallView) -> dict[str, Any] | None:
 
 def _call_body(view: RunView, index: int, call: CallView, fold: bool, show: Show, now: float) -> str:
     parts = [_thinking(call), _waiting(call, now)]
-    if call.retried is not None:
+    if show == "probabilities" and call.answer is not None and call.answer.tokens:
+        heat = probabilities.heat_html(call.answer.tokens, call.answer.text)
+        parts.append(folded(heat) if fold else heat)
+    elif call.retried is not None:
         parts += [_retry(view, call, next_try(view, index, now)), _raw(call)]
     elif call.card is not None:
         parts.append(_card_body(call.card, fold, show))
@@ -345,6 +367,8 @@ def _card_body(card: Card, fold: bool, show: Show) -> str:
         listed = [str(issue) for issue in data.pop("issues")] if isinstance(issues, list) else None
         parts.append(score_html(float(score or 0), listed, card.title))
         text = "" if listed is not None and _says_only(text, listed) else text
+    if recalled := recalled_html(data.get("recalled")):
+        parts, text = [*parts, recalled], ""
     if str(data.get("verdict", "")).casefold() in card.title.casefold():
         data.pop("verdict", None)
     written = revision_html(str(previous), text) if show == "changes" and previous else render(text) if text else ""

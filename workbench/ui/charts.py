@@ -10,6 +10,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 
 from workbench.experiments.budget import Curve
+from workbench.experiments.calibration import Bin, Calibration
 from workbench.experiments.drawing import COST, CostAxis, cost_axis
 from workbench.experiments.flips import Ledger
 from workbench.experiments.lanes import ROLES, LaneResult, role
@@ -115,6 +116,40 @@ def score_at_round(ledger: Ledger, theme: Theme = "light") -> Figure:
     _dress(figure, colours, "stopped after round", scale)
     figure.update_xaxes(dtick=1, range=[0.5, len(steps) + 0.5])
     return figure
+
+
+def reliability(one: Calibration, label: str, theme: Theme = "light") -> Figure:
+    """Of a lane with this label how often answers were right over how sure they were, in bins with their counts."""
+    colours, scale, bins = palette(theme), Scale(False, one.n), one.bins
+    colour, shares = colours[role(one.lane)], [part.share for part in bins]
+    straight = {"color": colours["muted"], "dash": "dot", "width": 1}
+    figure = go.Figure(
+        go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=straight, name="as sure as right", hoverinfo="skip")
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[part.confidence for part in bins],
+            y=shares,
+            error_y=_reach(shares, [part.share_low for part in bins], [part.share_high for part in bins], colour),
+            mode="markers+text",
+            marker={"color": colour, "size": 9},
+            text=[f"{part.n:,}" for part in bins],
+            textposition=["top left" if part.confidence > 0.9 else "top right" for part in bins],
+            textfont={"color": colours["muted"]},
+            name=shown(label),
+            customdata=[_bin_said(part) for part in bins],
+            hovertemplate="%{customdata}<extra></extra>",
+            cliponaxis=False,
+        )
+    )
+    _dress(figure, colours, one.what, scale)
+    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".1f", dtick=0.2)
+    return figure
+
+
+def _bin_said(part: Bin) -> str:
+    right = f"{part.right:,} of {part.n:,} right ({part.share_low:.0%} to {part.share_high:.0%})"
+    return f"sure from {part.low:.1f} to {part.high:.1f}, {part.confidence:.2f} on average<br>{right}"
 
 
 def flips_per_round(ledger: Ledger, theme: Theme = "light") -> Figure:

@@ -146,7 +146,7 @@ def _node_title(graph: Graph, view: RunView, name: str) -> str:
 
 def _fitting(name: str, box: Box, mark: str) -> str:
     """A node's name as far as its box holds it."""
-    room = int((box.width - 16) / NAME_CHAR) - len(mark)
+    room = int((box.width - 7) / NAME_CHAR) - len(mark)
     words = _words(name)
     return (words if len(words) <= room else words[: room - 1] + "…") + mark
 

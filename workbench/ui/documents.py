@@ -6,7 +6,7 @@ import streamlit as st
 
 from workbench.errors import WorkbenchError
 from workbench.store.documents import Documents
-from workbench.ui import frame, session
+from workbench.ui import frame, meaning, session
 from workbench.ui.markdown import escape
 
 LARGEST_MB = 20
@@ -26,6 +26,7 @@ def draw() -> None:
                 on_click=session.attempt,
                 args=(library().remove, document.name),
             )
+    meaning.draw(library())
     # A new key after each upload empties the uploader: the list above says what was added.
     number = session.recall(session.UPLOADS, 0)
     added = st.file_uploader(

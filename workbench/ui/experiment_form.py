@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from workbench.errors import InvalidRequest, WorkbenchError
 from workbench.experiments import preview as previews
-from workbench.experiments.plan import Plan
+from workbench.experiments.plan import Plan, PlanSettings
 from workbench.experiments.preview import Preview
 from workbench.experiments.reading import Reading
 from workbench.experiments.scorers import registry as scorers
 from workbench.experiments.shipped import SHIPPED
 from workbench.experiments.words import count
-from workbench.request import Limits, ModelSettings
+from workbench.request import Limits
 from workbench.ui import (
     dataset_form,
     experiment_checks,
@@ -53,7 +53,7 @@ def draw() -> None:
         _draw_head(wrong)
     _draw_scorer(wrong.get("scorer", ""))
     st.html('<h3 class="wb-part">Lanes</h3>')
-    experiment_lanes.draw(forms.read(ModelSettings, SETTINGS))
+    experiment_lanes.draw(forms.read(PlanSettings, SETTINGS))
     _say(wrong.get("lanes", ""))
     with st.expander("Model settings, limits and pace of all lanes", key="experiment-settings"):
         _draw_further()
@@ -136,7 +136,7 @@ def chosen_plan() -> Plan:
             **panel.usable(session.backend()),
             "seeds": experiment_checks.read_seeds(_seeds()),
             "lanes": experiment_lanes.chosen(),
-            "settings": changed(forms.read(ModelSettings, SETTINGS) | {"seed": None}, ModelSettings().model_dump()),
+            "settings": changed(forms.read(PlanSettings, SETTINGS) | {"seed": None}, PlanSettings().model_dump()),
             "limits": forms.read(Limits, LIMITS),
             "parallel": session.recall(PARALLEL),
             "reuse": bool(session.recall(REUSE, True)),
@@ -155,7 +155,7 @@ def take(wanted: Plan) -> None:
     for key, value in values.items():
         session.put(key, value)
     forms.fill(kind.settings, _scorer_prefix(kind.name), known.model_dump())
-    forms.fill(ModelSettings, SETTINGS, wanted.settings.model_dump())
+    forms.fill(PlanSettings, SETTINGS, wanted.settings.model_dump())
     forms.fill(Limits, LIMITS, wanted.limits.model_dump())
     if wanted.backend:
         session.use(wanted.backend, wanted.model)
@@ -259,7 +259,7 @@ def _draw_scorer(problem: str) -> None:
 def _draw_further() -> None:
     """What holds for all lanes, unless one has its own."""
     empty = {"temperature": "the machine's own"}
-    forms.draw(ModelSettings, SETTINGS, empty, without=("seed",))
+    forms.draw(PlanSettings, SETTINGS, empty, without=("seed",))
     panel.draw_limits(LIMITS)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(

@@ -7,6 +7,7 @@ import streamlit as st
 from workbench.experiments.flips import Ledger
 from workbench.experiments.lanes import LaneResult, role
 from workbench.experiments.pairwise import PairResult
+from workbench.experiments.report import SURE, calibrated
 from workbench.experiments.results import Results
 from workbench.experiments.words import Scale, count, feedback, probability
 from workbench.ui import charts
@@ -25,6 +26,7 @@ def draw(found: Results) -> None:
     draw_pairs(found)
     draw_budgets(found)
     draw_ledgers(found)
+    draw_calibrations(found)
 
 
 def draw_lanes(found: Results) -> None:
@@ -101,6 +103,28 @@ def _draw_ledger(ledger: Ledger, number: int) -> None:
         for step in ledger.rounds
     ]
     st.html(table_html(f"Rounds of {escape(ledger.name)}", heads, rows))
+
+
+def draw_calibrations(found: Results) -> None:
+    """Of each lane that tells a confidence: whether it is right as often as it is sure."""
+    if not found.calibrations:
+        return
+    st.subheader(SURE, anchor="calibration")
+    st.html(f'<ul class="wb-verdicts">{"".join(f"<li>{escape(one.verdict)}</li>" for one in found.calibrations)}</ul>')
+    with st.grid(2, min_column_width=320, gap="medium"):
+        for one in found.calibrations:
+            figure = charts.reliability(one, found.lanes[one.lane].label, theme())
+            st.plotly_chart(figure, key=f"reliability-{one.lane}", theme=None, config=QUIET)
+    heads = ("Lane", "Its confidence", "Answers", "Mean", "Right", "Calibration error (95%)", "By chance", "Brier")
+    rows = [
+        (
+            f'{lane_html(one.lane, one.name)}<br><span class="wb-label">{_fed(found.lanes[one.lane].sources)}</span>',
+            f'<span class="wb-words">{escape(one.what)}</span>',
+            *map(_whole, calibrated(one)),
+        )
+        for one in found.calibrations
+    ]
+    st.html(table_html("Calibration", heads, rows))
 
 
 def table_html(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

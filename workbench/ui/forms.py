@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from agents.toolnames import ToolName
 from workbench.request import Limits
 from workbench.ui import session
 
@@ -131,7 +132,7 @@ def _control(name: str, info: FieldInfo, key: str) -> Control:
     kind, optional = _unwrap(info.annotation)
     several = get_origin(kind) in (list, tuple)
     kind = get_args(kind)[0] if several else kind
-    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    choices = tuple(session.tools()) if kind == ToolName else get_args(kind) if get_origin(kind) is Literal else ()
     kind = type(choices[0]) if choices else kind
     if kind not in (bool, int, float, str) or (several and not choices):
         raise TypeError(f"There is no widget for the field {name}: {info.annotation}.")
@@ -190,7 +191,9 @@ def _widget(control: Control, empty: str) -> None:
 
 def _choice(control: Control, shared: dict[str, Any]) -> None:
     if control.several:
-        st.pills(control.label, control.choices, selection_mode="multi", wrap=True, **shared)
+        # What is chosen and not there any more can be seen and taken away.
+        gone = [name for name in session.recall(control.key) or [] if name not in control.choices]
+        st.pills(control.label, (*control.choices, *gone), selection_mode="multi", wrap=True, **shared)
     elif len(control.choices) <= MOST_SEGMENTS and not control.optional:
         st.segmented_control(control.label, control.choices, required=True, format_func=_in_words, **shared)
     else:

@@ -24,7 +24,7 @@ from workbench.events import (
     ToolView,
 )
 from workbench.store.runs import RunRow, RunStore
-from workbench.ui import cards, context, diagram, metrics, money, origins, session, votes
+from workbench.ui import cards, context, diagram, episodes, metrics, money, origins, session, tasks, votes
 from workbench.ui.window import CardPlaces, Slot, Window
 
 CARD_SECONDS = 1 / 12  # cards are redrawn at most this often
@@ -105,6 +105,7 @@ class Places:
     numbers: DeltaGenerator
     context: DeltaGenerator
     switch: DeltaGenerator
+    tasks: DeltaGenerator
     cards: DeltaGenerator
 
 
@@ -124,10 +125,13 @@ class Screen:
     _counted_at: float = 0.0
     _numbers_at: float = 0.0
     _has_switch: bool = False
+    _tasks: str = ""
+    _has_heat: bool = False
     _aided: list[Slot] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the places of the cards, before the run is known."""
+        self._switches: tuple[DeltaGenerator, DeltaGenerator] | None = None
         self._window = Window(self.run_id)
         self._cards = CardPlaces(self.places.cards, self._window)
 
@@ -187,7 +191,7 @@ class Screen:
         count, age = len(self.view.entries), self.clock(self.view)
         self._cards.settle(count)
         self._draw_switch()
-        show: cards.Show = "clean" if session.recall(session.SHOW) == "clean" else "changes"
+        show = _shown()
         for index in sorted(self._pending):
             if slot := self._cards.get(index):
                 fold = index < count - LATEST_OPEN
@@ -227,27 +231,42 @@ class Screen:
         return replace(call, called=called) if isinstance(called, ModelCalled) else call
 
     def _draw_switch(self) -> None:
-        """Once there is a revision: its text alone, or with what it changed."""
-        if self._has_switch or not any(_is_revision(self.view.entries[index]) for index in self._pending):
-            return
-        self._has_switch = True
-        session.remember(session.SHOW, "changes")
-        self.places.switch.segmented_control(
-            "Revisions",
-            ("clean", "changes"),
-            key=session.SHOW,
-            required=True,
-            label_visibility="collapsed",
-            persist_state="session",
-        )
+        """Once there is a revision: its text alone, or with what it changed. Once there are tokens: their heat map."""
+        pending = [self.view.entries[index] for index in self._pending]
+        if not self._has_switch and any(map(_is_revision, pending)):
+            self._has_switch = True
+            session.remember(session.SHOW, "changes")
+            self._switch_places()[0].segmented_control(
+                "Revisions",
+                ("clean", "changes"),
+                key=session.SHOW,
+                required=True,
+                label_visibility="collapsed",
+                persist_state="session",
+            )
+        if not self._has_heat and any(map(_has_tokens, pending)):
+            self._has_heat = True
+            session.remember(session.HEAT, False)
+            self._switch_places()[1].toggle("Token probabilities", key=session.HEAT, persist_state="session")
+
+    def _switch_places(self) -> tuple[DeltaGenerator, DeltaGenerator]:
+        """Where the two switches stand beside each other, made when there is the first."""
+        if self._switches is None:
+            row = self.places.switch.container(key="switches", horizontal=True, vertical_alignment="center")
+            self._switches = row.empty(), row.empty()
+        return self._switches
 
     def _draw_numbers(self) -> None:
         numbers = metrics.metrics_html(self.view, self.clock(self.view), money.of(self.view)) + context.growth_html(
             self.view
         )
-        self.places.numbers.html(numbers + votes.votes_html(self.view.votes))
+        said = votes.votes_html(self.view.votes) + episodes.rewards_html(self.view.rewards)
+        self.places.numbers.html(numbers + said)
         if use := metrics.context_html(self.view):
             self.places.context.html(use)
+        if (told := tasks.tasks_html(self.view)) != self._tasks:
+            self._tasks = told
+            self.places.tasks.html(told)
 
 
 def stored(store: RunStore, run_id: str, patience: float = NUMBER_SECONDS) -> Iterator[list[AnyEvent]]:
@@ -337,6 +356,16 @@ def stamp(entry: Entry) -> object:
         case ToolView():
             return entry.answered is not None, entry.interrupted
     return None
+
+
+def _shown() -> cards.Show:
+    if session.recall(session.HEAT):
+        return "probabilities"
+    return "clean" if session.recall(session.SHOW) == "clean" else "changes"
+
+
+def _has_tokens(entry: Entry) -> bool:
+    return isinstance(entry, CallView) and entry.answer is not None and bool(entry.answer.tokens)
 
 
 def _is_revision(entry: Entry) -> bool:

@@ -31,6 +31,7 @@ def draw(machine: Machine) -> None:
         prompt_choice.draw_choices(machine)
         if forms.has_tools(machine.options):
             documents.draw()
+            st.caption("Tools of MCP servers are added under Models, Tools.")
     suiting.draw(machine, session.option_prefix(machine.name), found, probe)
     prompt_choice.draw(machine)
 

@@ -11,7 +11,6 @@ from workbench.errors import WorkbenchError
 from workbench.prompts import Prompt
 from workbench.request import Example, Turn
 from workbench.store.prompts import PromptVersion
-from workbench.tools import registry
 from workbench.ui import forms, frame, session
 
 VIEW = "Edit"
@@ -114,7 +113,7 @@ def _draw_example(key: str, number: int, example: str, turns: list[str], machine
         if _uses_tools(machine):
             st.pills(
                 "Shown only where these tools may be used",
-                list(registry.TOOLS),
+                session.tools(session.recall(f"{example}-needs") or ()),
                 selection_mode="multi",
                 key=f"{example}-needs",
                 persist_state="session",

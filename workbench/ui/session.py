@@ -17,15 +17,17 @@ import streamlit as st
 from workbench.backends.base import Backend, BackendStatus, ModelInfo, TellsMemory
 from workbench.backends.manage import LoadedModel, ManagesModels
 from workbench.engine import Engine
-from workbench.errors import WorkbenchError
+from workbench.errors import InvalidRequest, WorkbenchError
 from workbench.probe.report import key_of
 from workbench.settings import load
+from workbench.tools import registry
 
 # Chosen by the person.
 BACKEND = "backend"
 MACHINE = "machine"
 QUESTION = "question"
 SHOW = "show"
+HEAT = "heat"
 SEARCH = "search"
 STATUS = "status"
 OF_MACHINE = "of_machine"
@@ -110,6 +112,13 @@ ANSWERS_PAGE = "answers-page"
 COSTS = "costs"
 PRICES = "prices"
 PRICES_SAVED = "prices-saved"
+# Of the Memory page: what is looked at, and the memory that is being edited or deleted.
+MEMORY_STREAM = "stream"
+MEMORY_SEARCH = "memory-search"
+MEMORY_KIND = "memory-kind"
+MEMORY_PAGE = "memory-page"
+MEMORY_EDITING = "memory-editing"
+MEMORY_ADDED = "memory-added"
 # The card that the bench is to show first: a run's id, the card's number, and a name for this one opening.
 GO_TO = "go-to"
 SERVER_EDITING = "server-editing"
@@ -118,6 +127,8 @@ SERVER_SAID = "server-said"
 ENGINE_FORM = "engine-size"
 ENGINE_KEPT = "engine-size-kept"
 OWN_MODEL = "own-model"
+MCP_ADDING = "mcp-adding"
+MCP_SAID = "mcp-said"
 REMOVING = "removing-model"
 # Of presets: the one that is chosen, its name while it is typed, and what was said about the last one opened.
 PRESET = "preset"
@@ -125,6 +136,19 @@ PRESET_NAME = "preset-name"
 PRESET_DELETING = "preset-deleting"
 PRESET_TOLD = "preset-told"
 PRESET_BEGUN = "preset-begun"
+# Of the Confidence page: what is written into its forms, what is under way, what was found, and the path of tokens.
+WEIGH_USE = "use"
+WEIGH_TEXTS = "weigh-texts"
+WEIGH_LABELS = "weigh-labels"
+WEIGH_PASSAGE = "weigh-passage"
+WEIGH_QUESTION = "weigh-question"
+WEIGH_BEGUN = "weigh-begun"
+WEIGH_PROMPTS = ("weigh-prompt-a", "weigh-prompt-b")
+WEIGH_MODEL = "weigh-model"
+WEIGH_ANSWER = "weigh-answer"
+WEIGHING = "weighing"
+WEIGHED = "weighed"
+PATH = "path"
 PULL_NAME = "pull-name"
 PULLS_SEEN = "pulls-seen"
 CARING = "caring"
@@ -177,6 +201,18 @@ def engine() -> Engine:
     gc.collect()
     gc.freeze()
     return shared
+
+
+def tools(chosen: Iterable[str] = ()) -> list[str]:
+    """Every tool that a run may be offered; ours alone while mcp.json cannot be read, which its own view says.
+
+    What is `chosen` and not there any more comes last: it can be seen and taken away, and a run says what to do.
+    """
+    try:
+        found = registry.known(load())
+    except InvalidRequest:
+        found = list(registry.TOOLS)
+    return found + [name for name in chosen if name not in found]
 
 
 def remember(key: str, default: Any) -> None:

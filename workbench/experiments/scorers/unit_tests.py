@@ -132,9 +132,14 @@ def _added_calls(item: Item) -> list[str]:
     return [*(f"{name}()" for name in left if name.startswith("test")), *checks]
 
 
+def whole_tests(item: Item) -> str:
+    """The item's tests as a program that runs all of them; empty where it has none."""
+    return "\n".join([item.tests, *_added_calls(item)]) if item.tests.strip() else ""
+
+
 def _assembled(item: Item, own: str) -> _Program:
     """The program with the tests after it."""
-    done, tests = uuid4().hex, "\n".join([item.tests, *_added_calls(item)])
+    done, tests = uuid4().hex, whole_tests(item)
     return _Program(f"{own}\n\n{tests}\n{done!r}", tests, own.count("\n") + 3, done)
 
 
