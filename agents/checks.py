@@ -1,11 +1,13 @@
 """How a model says what a tool is to verify, and how it is told what came of it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from agents.contract import Bench
+from agents.contract import Bench, Observation
+from agents.doubts import is_evidence
 
 
 class Check(BaseModel):
@@ -38,6 +40,13 @@ OUTCOMES: Mapping[tuple[Witness, str], str] = {
     ("self", "object"): "no tool told anything, the model objects by itself",
 }
 
+# A traceback ends in what a program found, an AssertionError for instance, unless the sandbox could not run it at all.
+RAN = re.compile(
+    r"^  line \d+.*\n(?!  |SyntaxError|ModuleNotFoundError|ImportError|PermissionError|NotImplementedError"
+    r"|MemoryError: it wanted|NameError: name 'input')\w+",
+    re.MULTILINE,
+)
+
 
 def checks_schema(tools: Sequence[str], most: int) -> type[BaseModel]:
     """At most so many checks, each with one of these tools."""
@@ -59,4 +68,10 @@ async def results_of(bench: Bench, planned: Sequence[Mapping[str, Any]]) -> tupl
         f"{number}. {check.claim}\n   {check.tool} {'failed' if said.error else 'says'}: {said.text}"
         for number, (check, said) in enumerate(zip(checks, seen, strict=True), start=1)
     )
-    return results, "self" if all(said.error for said in seen) else "tool"
+    told = any(tells(check.tool, said) for check, said in zip(checks, seen, strict=True))
+    return results, "tool" if told else "self"
+
+
+def tells(tool: str, said: Observation) -> bool:
+    """Whether a tool says something about a claim: a search that finds something, a program that ran, if in vain."""
+    return is_evidence(said) or (said.error and tool == "python" and RAN.search(said.text) is not None)

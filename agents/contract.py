@@ -144,13 +144,11 @@ class Bench(ABC):
         stop: Sequence[str] = (),
         max_tokens: int | None = None,
         sample: int = 0,
-        revises: bool = False,
     ) -> Answer:
         """Stream a model's answer and return it.
 
         With `schema`, `parsed` is a valid instance of it, or StructuredOutputError is raised. A run has one seed: calls
-        that ask the same differ by `sample` (0, 1, 2, ...), each of which has a seed of its own made from it. A call
-        `revises` when much of its answer stands in its prompt already: a backend may guess ahead from there.
+        that ask the same differ by `sample` (0, 1, 2, ...), each of which has a seed of its own made from it.
         """
 
     @abstractmethod

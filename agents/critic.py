@@ -95,7 +95,7 @@ async def correct(state: State, runtime: Runtime[Bench]) -> State:
     """The answer again, as the critique wants it."""
     bench, number, previous = runtime.context, state["rounds"] + 1, state["answer"]
     asked = HumanMessage(bench.prompt("correct"))
-    said = await bench.ask("corrector", [*state["messages"], asked], revises=True)
+    said = await bench.ask("corrector", [*state["messages"], asked])
     bench.card(f"Correction {number}", said.text, answer=said, round=number, previous=previous)
     changed: State = {"answer": said.text.strip(), "previous": previous, "rounds": number}
     return {"messages": [asked, AIMessage(said.text)], **changed}

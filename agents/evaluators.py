@@ -1,8 +1,10 @@
 """Who says what a trial was worth: the known answer, tests in the sandbox, a model as judge, or how the trial went."""
 
 import ast
+import hashlib
+import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from langchain_core.messages import HumanMessage, SystemMessage
@@ -16,7 +18,7 @@ BEST = 5
 SHOWN = 160  # characters of a test in what is said about it
 PASSED = re.compile(r"'?(\d+) of (\d+) pass'?\s*$")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-CHECK = "try:\n    _passed += 1\nexcept Exception as error:\n    print({said!r}, '->', type(error).__name__, error)"
+CHECK = "try:\n    {counter} += 1\nexcept Exception as error:\n    print({said!r}, '->', type(error).__name__, error)"
 LEAD = re.compile(
     r"(?:it|this|that|he|she|they|the (?:\w+ )?answer)(?:'s| is| was| are| were) (?!not\b)", re.IGNORECASE
 )
@@ -52,7 +54,7 @@ class Judgement(BaseModel):
 
 async def evaluated(bench: Bench, attempt: Attempt) -> Evaluation:
     """What an attempt is worth; one without an answer nothing, which everybody can see."""
-    if not attempt.answer:
+    if not attempt.answer.strip():
         return Evaluation(0.0, f"There is no answer. {attempt.without}".strip(), "self")
     return await EVALUATORS[bench.options.evaluator](bench, attempt)
 
@@ -69,7 +71,7 @@ async def by_tests(bench: Bench, attempt: Attempt) -> Evaluation:
     program = python_in(attempt.answer)
     if not program:
         return Evaluation(0.0, "There is no Python program in the answer.", "gold")
-    seen = await bench.call("python", {"code": f"{program}\n\n{counting(bench.options.tests)}"})
+    seen = await bench.call("python", {"code": f"{program}\n\n{counting(bench.options.tests, program)}"})
     counted = None if seen.error else PASSED.search(seen.text)
     if counted is None:
         return Evaluation(0.0, f"The tests did not come to their end:\n{seen.text}", "gold")
@@ -92,7 +94,8 @@ async def by_judge(bench: Bench, attempt: Attempt) -> Evaluation:
 
 async def by_heuristic(bench: Bench, attempt: Attempt) -> Evaluation:
     """1 where no action was repeated in vain: self, since it looks at what the actor did and knows nothing else."""
-    repeated = len(attempt.done) - len(set(attempt.done))
+    done = [one for one in attempt.done if json.loads(one)[0]]  # a step that could not be read has no name
+    repeated = len(done) - len(set(done))
     if repeated:
         times = "once" if repeated == 1 else f"{repeated} times"
         return Evaluation(0.0, f"You repeated an action that had brought the same before, {times}.", "self")
@@ -123,12 +126,17 @@ def untestable(program: str) -> str:
     return "" if tests else "The tests check nothing: write assertions, such as assert double(2) == 4."
 
 
-def counting(program: str) -> str:
-    """The program of tests as one that goes on after a failure, names it, and ends with how many pass."""
+def counting(program: str, tested: str = "") -> str:
+    """The program of tests as one that goes on after a failure, names it, and ends with how many pass.
+
+    No program that is `tested` can count for itself: the counter's name depends on its text.
+    """
     tree = _tree(program)
     tests = _tests(tree)
-    tree.body = [_checked(node) if node in tests else node for node in tree.body]
-    return f"_passed = 0\n{ast.unparse(ast.fix_missing_locations(tree))}\nf'{{_passed}} of {len(tests)} pass'"
+    text = f"{program}\0{tested}".encode(errors="surrogatepass")
+    counter = f"_passed_{hashlib.sha256(text).hexdigest()[:16]}"
+    tree.body = [_checked(node, counter) if node in tests else node for node in tree.body]
+    return f"{counter} = 0\n{ast.unparse(ast.fix_missing_locations(tree))}\nf'{{{counter}}} of {len(tests)} pass'"
 
 
 def _tree(program: str) -> ast.Module:
@@ -143,23 +151,28 @@ def _tree(program: str) -> ast.Module:
 
 
 def _tests(tree: ast.Module) -> list[ast.stmt]:
-    """Each top-level statement that asserts, or that is a call: functions that nobody calls check nothing."""
-    return [node for node in tree.body if _is_call(node) or (not isinstance(node, DEFINITIONS) and _asserts(node))]
+    """Each top-level statement that asserts, or that calls what does: functions that nobody calls check nothing."""
+    defined = [node for node in tree.body if isinstance(node, DEFINITIONS)]
+    checks: set[str] = set()
+    for _ in defined:  # one may call the other
+        checks = {node.name for node in defined if _asserts(node, checks)}
+    return [node for node in tree.body if node not in defined and _asserts(node, checks)]
 
 
-def _checked(test: ast.stmt) -> ast.stmt:
+def _checked(test: ast.stmt, counter: str) -> ast.stmt:
     """The test as a statement that counts it, or tells how it failed."""
     source = ast.unparse(test)
     said = source if len(source) <= SHOWN else f"{source[: SHOWN - 4]} ..."
-    check = ast.parse(CHECK.format(said=said)).body[0]
+    check = ast.parse(CHECK.format(counter=counter, said=said)).body[0]
     assert isinstance(check, ast.Try)
     check.body.insert(0, test)
     return check
 
 
-def _is_call(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-
-
-def _asserts(node: ast.stmt) -> bool:
-    return any(isinstance(inner, ast.Assert) for inner in ast.walk(node))
+def _asserts(node: ast.stmt, checks: Collection[str]) -> bool:
+    """Whether it has an assertion, or calls one of the functions and classes that have."""
+    return any(
+        isinstance(inner, ast.Assert)
+        or (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id in checks)
+        for inner in ast.walk(node)
+    )

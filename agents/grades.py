@@ -21,6 +21,7 @@ from agents.contract import Bench, together
 RELEVANCE: Mapping[str, float] = {"relevant": 1.0, "irrelevant": 0.0}
 SUPPORT: Mapping[str, float] = {"fully supported": 1.0, "partially supported": 0.5, "no support": 0.0}
 WORST, BEST = 1, 5
+UNSUPPORTED = "the passage does not support its answer"
 
 
 class Need(BaseModel):
@@ -66,8 +67,15 @@ class Candidate(BaseModel):
 
     @property
     def cited(self) -> str:
-        """The answer with its source."""
-        return f"{self.text} [{self.source}]" if self.source else self.text
+        """The answer with its source, or with the passage that it is from and that does not support it."""
+        return (
+            f"{self.text} [{'' if self.is_backed else 'not supported by '}{self.source}]" if self.source else self.text
+        )
+
+    @property
+    def is_backed(self) -> bool:
+        """Whether its passage supports it, as far as is known; what has no passage needs none."""
+        return not self.source or SUPPORT.get(self.support, 1.0) > 0
 
     @property
     def grades(self) -> str:
@@ -95,14 +103,20 @@ def all_irrelevant(candidates: Sequence[Candidate]) -> bool:
 def chosen(candidates: Sequence[Candidate], weights: Any) -> tuple[Candidate | None, str]:
     """The candidate with the highest score, of two with the same the one that was found first, and why it is that.
 
-    Where no passage has to do with the question it is the one without a passage; None where there is none.
+    Where no passage has to do with the question it is the one without a passage; None where there is none. Beside the
+    one without a passage those that their passage does not support do not count.
     """
     own = next((one for one in candidates if not one.source), None)
     passages = len(candidates) - (own is not None)
     if all_irrelevant(candidates):
         return own, f"all {passages} passages are irrelevant" if passages > 1 else "the passage is irrelevant"
-    one = max(candidates, key=lambda candidate: round(candidate.score(weights), 6))
-    return one, f"{one.name} has the highest score, {one.score(weights):.2f}"
+    backed = [one for one in candidates if one.is_backed] if own else list(candidates)
+    if backed == [own]:
+        return own, f"none of the {passages} passages supports its answer" if passages > 1 else UNSUPPORTED
+    one = max(backed, key=lambda candidate: round(candidate.score(weights), 6))
+    is_first = all(other.score(weights) <= one.score(weights) for other in candidates)
+    limits = "" if is_first else " of those with support"
+    return one, f"{one.name} has the highest score{limits}, {one.score(weights):.2f}"
 
 
 def told(candidates: Sequence[Candidate], weights: Any) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from agents.contract import Bench, Machine
-from agents.recollection import Note, Notes, Plan, Recalling, best, insights, numbered, raised, unreflected
+from agents.recollection import Note, Notes, Plan, Recalling, best, concluded, insights, numbered, raised, unreflected
 
 
 class Options(Recalling):
@@ -62,7 +62,7 @@ async def reflect(state: State, runtime: Runtime[Bench]) -> State:
     bench = runtime.context
     questions = await raised(bench, "reflect", "salient")
     found = [one for question in questions for one in await insights(bench, "reflect", "insights", question)]
-    await bench.remember("Reflections", found)
+    await concluded(bench, found)
     return {}
 
 

@@ -66,8 +66,9 @@ async def reason(state: State, runtime: Runtime[Bench]) -> State:
 
 def doubt(state: State, found: str) -> str:
     """Why a result is none: it is empty, or the tool that it should come from has only failed."""
-    if state["done"] and not state["informed"]:
-        return f"{state['plan'][state['at']]['tool']} gave only errors, so this is from nowhere: {found}"
+    tool = state["plan"][state["at"]]["tool"]
+    if tool in plans.tools_used(state["done"]) and not state["informed"]:
+        return f"{tool} gave only errors, so this is from nowhere: {found}"
     return "" if found else "It came to nothing."
 
 

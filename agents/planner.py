@@ -45,11 +45,11 @@ async def replan(state: State, runtime: Runtime[Bench]) -> State:
     asked: list[AnyMessage] = [] if state["problem"] else [HumanMessage(plans.review_of(bench, now))]
     schema = plans.review_schema(bench.options.tools, bench.options.max_tasks - plans.settled_tasks(now), now)
     said = await bench.ask("replanner", [*state["talk"], *asked], schema=schema)
-    decision, steps = said.parsed.decision, plans.planned(said.parsed.steps)
+    decision, steps = said.parsed.decision, plans.planned(said.parsed.steps, now)
     if decision == REPLACE and (wrong := plans.faults(steps, now)):
         change = plans.refused(bench, said, steps, wrong, state["refused"])
-        change["talk"] = [*asked, *change["talk"]]
         last = change["refused"] >= ATTEMPTS
+        change["talk"] = [*asked, *change["talk"][: 1 if last else 2]]  # after the last one, the next review follows
         return cast(State, {**change, **(unasked(bench, now, OLD_STAYS) if last else {})})
     after = now if decision == KEEP else plans.replaced(now, steps if decision == REPLACE else [])
     content = "\n\n".join([said.parsed.reason, *([plans.listed(steps)] if decision == REPLACE else [])])

@@ -64,11 +64,16 @@ def as_name(text: str) -> str:
     return re.sub(r"\W+", "_", text.casefold()).strip("_")
 
 
-def planned(said: Sequence[Any]) -> list[Step]:
-    """The steps that a model wrote. A name in braces in the task is used as well."""
+def planned(said: Sequence[Any], before: Sequence[Step] = ()) -> list[Step]:
+    """The steps that a model wrote, to follow those `before`.
+
+    A name in braces in the task is used as well, if it is that of a result: braces are written in formulas too.
+    """
     steps = []
+    there = {as_name(one.result) for one in said} | {step["result"] for step in before}
     for one in said:
-        uses = [as_name(name) for name in (*one.uses, *NAMED.findall(one.task))]
+        in_braces = [name for name in NAMED.findall(one.task) if as_name(name) in there]
+        uses = [as_name(name) for name in (*one.uses, *in_braces)]
         steps.append(
             Step(
                 task=one.task.strip(),
@@ -153,6 +158,8 @@ def task_of(step: Step, known: Mapping[str, str]) -> tuple[str, str]:
 
     def value(match: re.Match[str]) -> str:
         name = as_name(match.group(1))
+        if name not in step["uses"]:
+            return match.group()
         found = known.get(name, "")
         return found if found and len(found) <= INLINE and "\n" not in found else name
 

@@ -11,7 +11,7 @@ from agents.answers import normalise
 from agents.votes import short
 
 ENOUGH = 0.8  # of the longer task's words
-NUMBERED = re.compile(r"^\W*(?:task\s*)?\d+\s*[:.)]\s*", re.IGNORECASE)  # small models copy the list's numbers
+NUMBERED = re.compile(r"^\W*(?:task\s*)?\d+\s*[:.)](?!\d)\s*", re.IGNORECASE)  # small models copy the list's numbers
 NEW = 3  # tasks that one look may add
 LENGTHS = (None, 1_500, 600, 250)  # characters of a result in a prompt, as many as fit
 
@@ -46,15 +46,16 @@ def order_schema(numbers: Sequence[int]) -> type[BaseModel]:
     return create_model("Order", order=order)
 
 
-def words_of(task: str) -> set[str]:
-    """The words of a task, in whatever order and form they are written."""
-    return set(re.findall(r"[^\W_]+", normalise(task)))
+def words_of(task: str) -> list[str]:
+    """The words of a task, in whatever form they are written."""
+    return re.findall(r"[^\W_]+", normalise(task))
 
 
 def are_alike(one: str, other: str) -> bool:
-    """Whether two tasks say the same: the same words, but for a few more in one of them."""
+    """Whether two tasks say the same: the same words in the same order, but for a few more in one of them."""
     few, many = sorted((words_of(one), words_of(other)), key=len)
-    return few <= many and len(few) >= ENOUGH * len(many)
+    rest = iter(many)
+    return all(word in rest for word in few) and len(few) >= ENOUGH * len(many)
 
 
 def waiting(queue: Sequence[Task]) -> list[Task]:
@@ -68,16 +69,20 @@ def done(queue: Sequence[Task]) -> list[Task]:
 
 
 def added(queue: Sequence[Task], tasks: Sequence[str], most: int) -> Added:
-    """The queue with new tasks at its end: none that is there already, and no more than `most` that wait."""
+    """The queue with new tasks at its end: none that is there already, and no more than `most` that wait.
+
+    One that was dropped may come again once there is room for it.
+    """
     found, refused = list(queue), []
     for task in (NUMBERED.sub("", said).strip() for said in tasks):
-        known = next((one for one in found if are_alike(one["task"], task)), None)
+        full = len(waiting(found)) >= most
+        there = [one for one in found if full or one["state"] != "dropped"]
+        known = next((one for one in there if are_alike(one["task"], task)), None)
         if not words_of(task):
             refused.append("Refused: a task without words.")
         elif known:
             refused.append(f"Refused: {task} (it says the same as task {known['number']})")
         else:
-            full = len(waiting(found)) >= most
             why = f"the queue is full ({most})" if full else ""
             number = len(found) + 1
             found.append(Task(number=number, task=task, state="dropped" if full else "todo", found=why))

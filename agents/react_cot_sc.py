@@ -16,7 +16,7 @@ from agents.contract import Bench, Machine
 from agents.react import act, reason
 from agents.react_dialects import FINISH
 from agents.sampling import Samples, counted, drawn
-from agents.switching import Way, quorum, turn
+from agents.switching import Way, turn, wanted
 
 
 class Options(react.Options):
@@ -51,7 +51,7 @@ def begin(question: str, bench: Bench) -> dict[str, Any]:
 async def switch(state: State, runtime: Runtime[Bench]) -> State:
     """Take stock: what both have so far is the answer; that one has reached its limit is no end."""
     leader, *_ = votes.tally(state["answers"])
-    answer, (edge, _) = state["answer"] or leader, turn(runtime.context.options, state)
+    answer, (edge, _) = state["answer"].strip() or leader, turn(runtime.context.options, state)
     nothing = edge == END and not answer
     return {"answer": answer, "limit": "Neither ReAct nor the vote came to an answer." if nothing else ""}
 
@@ -71,13 +71,6 @@ async def route(state: State, runtime: Runtime[Bench]) -> Literal["act", "switch
         return "switch"
     bench.decide("act", name or "unreadable step")
     return "act"
-
-
-def wanted(options: Options, state: State) -> int:
-    """How many more samples are needed at least to know who leads, and whether enough of them agree."""
-    ballots = [votes.ballot(answer) for answer in state["answers"]]
-    left = options.samples - len(ballots)
-    return votes.fewest_to_settle(ballots, left, quorum(options)) if options.adaptive else max(left, 0)
 
 
 async def sample(state: State, runtime: Runtime[Bench]) -> State:

@@ -103,8 +103,12 @@ async def as_native(
     """The step as a tool call in the model's own format; an answer without one is the final answer."""
     answer = await bench.ask("actor", messages, tools=tools)
     action = read_native_step(answer, tools)
+    if answer.tool_calls and action.name in bench.options.tools and action.name not in tools:
+        action.problem = _not_offered(action.name, tools)  # it would run; an unknown tool says itself that it is none
     if action.call_id and not answer.tool_calls:
         bench.warn("tool_call_as_text", "The model wrote its tool call as text; it was taken as a call.")
+    elif action.problem and answer.tool_calls:
+        bench.warn("tool_not_offered", action.problem)
     elif action.problem:
         bench.warn("tool_call_as_text", action.problem, "Choose the json dialect for this model.")
     content = answer.text if action.name == FINISH or answer.tool_calls else "A tool call."
@@ -126,8 +130,14 @@ def read_native_step(answer: Answer, tools: list[str]) -> Action:
     except ValidationError:
         return Action(name="", problem="You wrote JSON that is not a tool call. Call a tool, or answer in words.")
     if call_text.name not in tools:
-        return Action(name="", problem=f"There is no tool named {call_text.name!r}. The tools are: {', '.join(tools)}.")
+        return Action(name="", problem=_not_offered(call_text.name, tools))
     return Action(name=call_text.name, input=call_text.arguments, call_id=f"text-{answer.call_id}")
+
+
+def _not_offered(name: str, tools: list[str]) -> str:
+    """Why a call is not made: its tool is none of those that this step is offered."""
+    offered = f"The tools are: {', '.join(tools)}." if tools else "There is none: answer in words."
+    return f"There is no tool named {name!r} for this step. {offered}"
 
 
 class _WrittenCall(BaseModel, extra="forbid"):

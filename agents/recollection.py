@@ -102,8 +102,11 @@ def best(
     """The `top` memories by the weighted sum of their three figures, each from 0 (the least of all) to 1 (the most).
 
     Relevance is the cosine of `vectors`, those of `about` and of the memories; without any, that of their words. Those
-    whose ids are in `without` are compared, but not chosen.
+    whose ids are in `without` are compared, but not chosen; marks of a reflection are neither.
     """
+    seen = [at for at, one in enumerate(memories) if not is_mark(one)]
+    memories = [memories[at] for at in seen]
+    vectors = [vectors[0], *(vectors[at + 1] for at in seen)] if vectors else None
     relevance = cosines(vectors) if vectors else by_words(about, [one.text for one in memories])
     figures = zip(
         memories,
@@ -160,6 +163,20 @@ def unreflected(memories: Sequence[Memory]) -> float:
     return sum(one.importance for one in memories[last + 1 :] if one.kind == "observation")
 
 
+def is_mark(memory: Memory) -> bool:
+    """Whether it only says that the machine has reflected: an insight names the memories that it comes from."""
+    return memory.kind == "reflection" and not memory.sources
+
+
+async def concluded(bench: Bench, found: Sequence[Memory]) -> None:
+    """Store the insights of a reflection; where none of them is new, a mark that it has reflected on what there is."""
+    before = await bench.memories()
+    kept = await bench.remember("Reflections", found)
+    if before and {one.id for one in kept} <= {one.id for one in before}:
+        text = f"Reflected on all up to memory {before[-1].id}: nothing new follows."
+        await bench.remember("Reflected", [Memory(text=text, importance=1, kind="reflection")])
+
+
 def numbered(texts: Sequence[str]) -> str:
     """The texts, a numbered line for each."""
     return "\n".join(f"{number}. {' '.join(text.split())}" for number, text in enumerate(texts, 1))
@@ -189,7 +206,7 @@ def _plain(text: str) -> str:
 
 async def raised(bench: Bench, role: str, asking: str) -> list[str]:
     """The questions that the latest memories raise; `role` is the reflector's prompt, `asking` what it is asked."""
-    latest = (await bench.memories())[-LATEST:]
+    latest = [one for one in await bench.memories() if not is_mark(one)][-LATEST:]
     listed = numbered([one.text for one in latest])
     asked = HumanMessage(bench.prompt(asking, memories=listed, number=bench.options.questions))
     prompt = [SystemMessage(bench.prompt(role)), *bench.examples(asking), asked]

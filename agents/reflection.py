@@ -64,7 +64,7 @@ async def generate(state: State, runtime: Runtime[Bench]) -> State:
     """A draft, or a revision in view of every critique so far."""
     bench = runtime.context
     rules = told(bench, f"{bench.options.roles}_generator")
-    view, ask = lambda said: [*rules, *said], lambda sent: bench.ask("generator", sent, revises=bool(state["answer"]))
+    view, ask = lambda said: [*rules, *said], lambda sent: bench.ask("generator", sent)
     answer, memory = await remembering(bench, state, 1, ask, view)
     draft, previous = answer.text.strip(), state["answer"]
     shown = {"previous": previous} if previous else {}

@@ -50,7 +50,8 @@ async def instruct(state: State, runtime: Runtime[Bench]) -> State:
     bench, number = runtime.context, state["solved"] + 1
     said, words, change = await speak(bench, state, "user")
     done = says_done(said.text)
-    bench.card("The task is done" if done else f"Instruction {number}", words or said.text, answer=said)
+    title = "The task is done" if done and not change["fault"] else f"Instruction {number}"
+    bench.card(title, words or said.text, answer=said)
     change["messages"] = [] if change["fault"] or done else [HumanMessage(f"Instruction: {words}")]
     return {**change, "done": done}
 
@@ -74,10 +75,11 @@ async def remind(state: State, runtime: Runtime[Bench]) -> State:
 
 
 async def conclude(state: State, runtime: Runtime[Bench]) -> State:
-    """The answer to the question, written by the AI assistant in view of the dialogue."""
+    """The answer to the question, by the AI assistant in view of the dialogue; of an empty one the last solution."""
     said, found, memory = await conclusion(runtime.context, state)
-    runtime.context.card("Conclusion", found, answer=said, candidate=found)
-    return {**memory, "answer": found, "limit": "The conclusion was cut." if said.finish_reason == "length" else ""}
+    text = found or state["answer"]
+    runtime.context.card("Conclusion", found or "Empty: the last solution stands.", answer=said, candidate=text)
+    return {**memory, "answer": text, "limit": "The conclusion was cut." if said.finish_reason == "length" else ""}
 
 
 async def heard(state: State, runtime: Runtime[Bench]) -> Literal["solve", "remind", "conclude", "__end__"]:

@@ -7,7 +7,7 @@ A line "Instruction:" begins words of the AI user, a line "Solution:" words of t
   order ("Please", "Could you", "Your task is").
 - Repeated: an instruction that is an earlier one but for one word in twenty at most, with the same numbers; a solution
   that is an earlier one but for case, spaces and punctuation.
-- Done: a line of the AI user is nothing but the word TASK_DONE, and no line is an instruction.
+- Done: the AI user says the word TASK_DONE, and no line is an instruction.
 """
 
 import re
@@ -24,6 +24,7 @@ from agents.memory import Memory, remembering
 Speaker = Literal["user", "assistant"]
 
 DONE = "TASK_DONE"
+TOKEN = re.compile(r"\bTASK[_ ]DONE\b")
 SAME = 0.95  # share of the words, in their order, that two instructions have in common
 LABELS: Mapping[Speaker, str] = {"user": "Instruction", "assistant": "Solution"}
 OTHER: Mapping[Speaker, Speaker] = {"user": "assistant", "assistant": "user"}
@@ -66,7 +67,8 @@ def words_of(speaker: Speaker, text: str) -> str:
         text = text[own.end() :]
     ends = [mark.start() for side in {OTHER[speaker], "user"} if (mark := LABEL[side].search(text))]
     lines = text[: min(ends, default=len(text))].splitlines()
-    return "\n".join(line for line in lines if not _is_done(line)).strip()
+    lines = [line for line in lines if not _is_done(line)]
+    return "\n".join(map(_before_done, lines) if speaker == "user" else lines).strip()
 
 
 def unlabelled(text: str) -> str:
@@ -77,7 +79,8 @@ def unlabelled(text: str) -> str:
 
 def says_done(text: str) -> bool:
     """Whether an AI user says that the task is done, and instructs no more."""
-    return any(map(_is_done, text.splitlines())) and not LABEL["user"].search(text)
+    says = TOKEN.search(text) or any(map(_is_done, text.splitlines()))
+    return bool(says) and not LABEL["user"].search(text)
 
 
 def flipped(speaker: Speaker, text: str) -> str:
@@ -164,7 +167,7 @@ async def conclusion(bench: Bench, state: State) -> tuple[Answer, str, State]:
     def view(dialogue: list[AnyMessage]) -> list[AnyMessage]:
         return [*rules(bench, "assistant"), *seen_by("assistant", dialogue, asked)]
 
-    said, memory = await remembering(bench, state, 1, lambda sent: bench.ask("assistant", sent, revises=True), view)
+    said, memory = await remembering(bench, state, 1, lambda sent: bench.ask("assistant", sent), view)
     return said, unlabelled(said.text), memory
 
 
@@ -186,6 +189,12 @@ def faulty(bench: Bench, state: State) -> Literal["remind", "conclude", "__end__
 
 def _is_done(line: str) -> bool:
     return line.strip(MARKS).upper().replace(" ", "_") == DONE
+
+
+def _before_done(line: str) -> str:
+    """A line without the word that the task is done at its end."""
+    *before, last = TOKEN.split(line)
+    return line if not before or last.strip(MARKS) else DONE.join(before).rstrip(" \t*_#<`")
 
 
 def _is_same(speaker: Speaker, one: str, other: str) -> bool:

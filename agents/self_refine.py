@@ -80,7 +80,7 @@ async def refine(state: State, runtime: Runtime[Bench]) -> State:
     """The answer again, with all answers and all feedback so far in view."""
     bench, number, previous = runtime.context, state["rounds"] + 1, state["answer"]
     asked = HumanMessage(bench.prompt("refine"))
-    said = await bench.ask("refiner", [*state["messages"], asked], revises=True)
+    said = await bench.ask("refiner", [*state["messages"], asked])
     bench.card(f"Refinement {number}", said.text, answer=said, round=number, previous=previous)
     kept: list[AnyMessage] = [asked, AIMessage(said.text)]
     return {"messages": kept, "answer": said.text.strip(), "previous": previous, "rounds": number}

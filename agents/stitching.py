@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from agents import doubts
 from agents.contract import Answer, Bench
 from agents.doubts import Question, Ruling
+from agents.sentences import CUT, is_cut
 from agents.sureness import mentions
 
 LONGEST = 160  # tokens of what is asked for a sentence
@@ -46,6 +47,19 @@ def so_far(bench: Bench, question: str, stand: Sequence[str]) -> list[AnyMessage
     for number, sentence in enumerate(stand, 1):
         messages += [AIMessage(sentence), HumanMessage(bench.prompt("next", question=question, number=number))]
     return messages
+
+
+def limit_of(over: str, stand: Sequence[str]) -> str:
+    """What to tell where a text ends as no text should; empty where it is complete."""
+    if over == CUT:
+        return f"Sentence {len(stand) + 1} was cut, at {LONGEST} tokens at most: ask for short ones, or another model."
+    return "" if stand else "The model wrote no sentence."
+
+
+def title_of(over: str, stand: Sequence[str]) -> str:
+    """The title of what was written now, after the sentences that stand."""
+    number = len(stand) + 1
+    return {"": f"Sentence {number}", CUT: f"Sentence {number} was cut"}.get(over, "The end")
 
 
 async def question(state: State, runtime: Runtime[Bench]) -> State:
@@ -90,9 +104,10 @@ async def judge(state: State, runtime: Runtime[Bench]) -> State:
 async def repair(state: State, runtime: Runtime[Bench]) -> State:
     """Write the sentence anew after the evidence, before the text goes on."""
     bench, concept, before = runtime.context, state["check"]["concept"], state["sentence"]
-    said = await ask(bench, "mender", [with_evidence(bench, state)], max_tokens=LONGEST, revises=True)
-    sentence = doubts.mended(before, said.text)
-    outcome = "repaired" if sentence != before else "not repaired"
+    said = await ask(bench, "mender", [with_evidence(bench, state)], max_tokens=LONGEST)
+    cut = is_cut(said.text, said.finish_reason)
+    sentence = before if cut else doubts.mended(before, said.text)
+    outcome = "repaired" if sentence != before else "not repaired, it was cut" if cut else "not repaired"
     bench.card(f"{outcome.capitalize()}: {concept}", sentence, answer=said, previous=before)
     left = [doubt for doubt in state["doubts"] if mentions(sentence, doubt)]
     answer = " ".join([*state["sentences"], sentence])

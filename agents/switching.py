@@ -18,6 +18,19 @@ def quorum(options: Any) -> int:
     return ceil(round(share, 9))
 
 
+def wanted(options: Any, state: Mapping[str, Any]) -> int:
+    """How many more samples are needed at least to know who leads and, before ReAct, whether enough of them agree.
+
+    After ReAct the leader is the answer however few agree, so that only who leads matters.
+    """
+    ballots = [votes.ballot(answer) for answer in state["answers"]]
+    left: int = max(options.samples - len(ballots), 0)
+    if not options.adaptive:
+        return left
+    has_acted = bool(state["steps"])
+    return votes.fewest_to_end(ballots, left) if has_acted else votes.fewest_to_settle(ballots, left, quorum(options))
+
+
 def doubt_of_react(options: Any, state: Mapping[str, Any]) -> str:
     """Why ReAct does not have the answer; empty where it has."""
     if state["action"]["name"] != FINISH:
@@ -37,15 +50,20 @@ def doubt_of_vote(options: Any, state: Mapping[str, Any]) -> str:
 
 
 def turn(options: Any, state: Mapping[str, Any]) -> tuple[Way, str]:
-    """Which way to go on, and why: each begins once, and the second has the last word."""
+    """Which way to go on, and why: each begins once, and the second has the last word.
+
+    A vote that was given up for ReAct goes on where ReAct has nothing, until it is known who leads.
+    """
     has_acted, has_voted, react_first = bool(state["steps"]), bool(state["answers"]), options.first == "react"
     if not has_acted and not has_voted:
         return ("reason", "ReAct first") if react_first else ("sample", "vote first")
     leader, most, _, _ = votes.tally(state["answers"])
+    doubt = doubt_of_react(options, state) if has_acted else ""
     if has_acted and has_voted:
-        return "__end__", _last_word(doubt_of_react(options, state), leader, react_first)
+        if doubt and wanted(options, state):
+            return "sample", f"{doubt}: the vote goes on"
+        return "__end__", _last_word(doubt, leader, react_first)
     if has_acted:
-        doubt = doubt_of_react(options, state)
         return ("sample", doubt) if doubt else ("__end__", "ReAct finished")
     doubt = doubt_of_vote(options, state)
     return ("reason", doubt) if doubt else ("__end__", f"{most} of {options.samples} agree, {quorum(options)} have to")

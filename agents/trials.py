@@ -119,7 +119,7 @@ def came_to(state: State, actor: str) -> tuple[str, str]:
     """The answer of the trial that has just ended; without one, why."""
     if actor == "code":
         return ("", state["problem"]) if state["problem"] else (fenced(state["program"]), "")
-    return ("", state["limit"]) if state["limit"] else (state["answer"], "")
+    return ("", state["limit"]) if state["limit"] else (state["answer"] if state["answer"].strip() else "", "")
 
 
 def best_of(state: State, answer: str, reward: float) -> tuple[str, float]:

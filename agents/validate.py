@@ -11,7 +11,7 @@ from agents import doubts
 from agents.contract import Bench, Machine
 from agents.contract import Options as BaseOptions
 from agents.sentences import ended, first_sentence
-from agents.stitching import LONGEST, State, ask, judge, look_up, question, repair, settle, so_far
+from agents.stitching import LONGEST, State, ask, judge, limit_of, look_up, question, repair, settle, so_far, title_of
 from agents.sureness import UNKNOWN, Pooled, Span, align, warn_if_unknown
 
 Onward = Literal["question", "write", "__end__"]
@@ -44,11 +44,11 @@ async def write(state: State, runtime: Runtime[Bench]) -> State:
     bench, stand = runtime.context, state["sentences"]
     said = await ask(bench, "writer", so_far(bench, state["question"], stand), max_tokens=LONGEST)
     start, end = first_sentence(said.text)
-    sentence, over = said.text[start:end], ended(said.text, stand)
-    bench.card("The end" if over else f"Sentence {len(stand) + 1}", sentence or "(nothing)", answer=said)
+    sentence, over = said.text[start:end], ended(said.text, stand, said.finish_reason)
+    bench.card(title_of(over, stand), sentence or "(nothing)", answer=said)
     change: State = {"sentence": "", "outcome": over}
     if over:
-        return {**change, "limit": "" if stand else "The model wrote no sentence."}
+        return {**change, "limit": limit_of(over, stand)}
     if not (said.tokens or said.by_person):
         warn_if_unknown(bench, said)
         return {**change, "outcome": "no token probabilities", "limit": UNKNOWN}

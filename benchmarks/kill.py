@@ -17,7 +17,7 @@ from typing import Any
 from agents import catalogue
 from benchmarks.report import table, title
 from workbench.backends.base import ChatRequest
-from workbench.backends.scripted import Conversation, ScriptedAnswer, ScriptedBackend
+from workbench.backends.scripted import DEMO, Conversation, ScriptedAnswer, ScriptedBackend, ScriptFile
 from workbench.engine import Engine
 from workbench.events import (
     AnyEvent,
@@ -328,7 +328,8 @@ class Harness:
         if child == 0:
             code = 1
             try:
-                engine = Engine(_settings(home), {"scripted": ScriptedBackend(script(machine), speed=SPEED)})
+                answers = script(machine) if machine in SCRIPTS else ScriptFile(DEMO)
+                engine = Engine(_settings(home), {"scripted": ScriptedBackend(answers, speed=SPEED)})
                 work(engine)
                 engine.close()
                 code = 0
@@ -370,8 +371,11 @@ def examine(harness: Harness, machine: str, kill: str, home: str, unbroken: Coun
     return Outcome(machine, kill, status, resumed, sorted(unbroken - told), sorted(told - unbroken))
 
 
-def try_machine(harness: Harness, machine: str, moments: int, seed: int) -> list[Outcome]:
-    """Every boundary, before and after it is on the disk, and so many random moments."""
+def try_machine(harness: Harness, machine: str, moments: int, seed: int, brief: bool = False) -> list[Outcome]:
+    """Every boundary, before and after it is on the disk, and so many random moments.
+
+    `brief`: before one boundary, after the next, and so on.
+    """
     home = harness.run(machine)
     events = harness.read(home)
     unbroken, seconds = Counter(story(events)), events[-1].at
@@ -379,7 +383,7 @@ def try_machine(harness: Harness, machine: str, moments: int, seed: int) -> list
     steps = sum(isinstance(event, NodeFinished) for event in events)
     outcomes = []
     for number in range(1, steps + 1):
-        for when in ("before", "after"):
+        for when in (("before", "after")[number % 2],) if brief else ("before", "after"):
             home = harness.run(machine, kill_at(number, when))
             outcomes.append(examine(harness, machine, f"{when} step {number}", home, unbroken))
     chance = random.Random(seed)
@@ -390,13 +394,15 @@ def try_machine(harness: Harness, machine: str, moments: int, seed: int) -> list
     return outcomes
 
 
-def measure(moments: int = MOMENTS, seed: int = 11) -> tuple[str, list[Outcome]]:
+def measure(
+    moments: int = MOMENTS, seed: int = 11, machines: Sequence[str] = catalogue.MACHINES, brief: bool = False
+) -> tuple[str, list[Outcome]]:
     """The report as Markdown, and every outcome."""
     folder = Path(tempfile.mkdtemp(prefix="second-thought-kill-"))
     rows, every = [], []
     try:
-        for machine in catalogue.MACHINES:
-            outcomes = try_machine(Harness(folder), machine, moments, seed)
+        for machine in machines:
+            outcomes = try_machine(Harness(folder), machine, moments, seed, brief)
             every += outcomes
             rows.append(
                 [
@@ -435,12 +441,14 @@ def _finish(engine: Engine, run_id: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command: `python -m benchmarks.kill [--moments N] [--seed N]`; exit code 1 when anything was lost."""
+    """The command: `python -m benchmarks.kill [MACHINE ...] [--brief]`; exit code 1 when anything was lost."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kill", description=__doc__)
+    parser.add_argument("machines", nargs="*", help="only these (default: all)")
+    parser.add_argument("--brief", action="store_true", help="before one boundary, after the next, and so on")
     parser.add_argument("--moments", type=int, default=MOMENTS)
     parser.add_argument("--seed", type=int, default=11)
     chosen = parser.parse_args(arguments)
-    report, outcomes = measure(chosen.moments, chosen.seed)
+    report, outcomes = measure(chosen.moments, chosen.seed, chosen.machines or catalogue.MACHINES, chosen.brief)
     print(report)
     wrong = [outcome for outcome in outcomes if outcome.lost or outcome.repeated or outcome.status not in FINE]
     for outcome in wrong:

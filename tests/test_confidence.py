@@ -65,6 +65,12 @@ def test_shares_are_of_the_labels_alone_and_what_lies_outside_is_told():
     assert found.best and found.best.name == "A"
 
 
+def test_two_tokens_of_the_same_text_both_count():
+    top = tuple((text, math.log(p)) for text, p in (("Yes", 0.4), ("Yes", 0.1), ("No", 0.3)))
+    found = shares(["Yes", "No"], tops_of(TokenLogprob("Yes", math.log(0.4), top)))
+    assert found.best and found.best.probability == pytest.approx(0.5 / 0.8) and found.outside == pytest.approx(0.2)
+
+
 def test_a_model_that_says_something_else_has_chosen_nothing():
     found = shares(["A", "B"], tops(The=0.9))
     assert found.best is None and found.outside == 1 and all(s.probability == 0 for s in found.shares)

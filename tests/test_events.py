@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from agents import doubts
+from workbench import events
 from workbench.events import (
     KINDS,
     AnyEvent,
@@ -237,6 +239,13 @@ def test_events_do_not_change() -> None:
 
 
 # --- the fold ---
+
+
+@pytest.mark.parametrize("result", events.NOTHING_FOUND)
+def test_tools_that_only_found_nothing_gave_no_feedback(result):
+    assert events.NOTHING_FOUND == doubts.NOTHING_FOUND
+    for told, feedback in ((f"{result} 'Ada'.", "none"), ("[ada.txt:1] Ada", "tool")):
+        assert fold(ToolCalled, (ToolAnswered, {"result": told})).feedback == feedback
 
 
 def test_nothing_yet_is_a_running_run() -> None:

@@ -149,12 +149,11 @@ class RunBench(Bench):
         self._steering = Steering(request, tools, journal)
         self._embedder = Embedder(backend, self._notice)
         registry.lend(tools.values(), self._embedder)
-        self._remembered = Stream(log, journal, backend, self.embed, self.card, memories)
+        self._remembered = Stream(log, journal, self._embedder.model, self.embed, self.card, memories)
         self._ids = itertools.count(1 + _last_id(before))
         self._promised = 0  # tokens that calls under way may write
         self._returned = asyncio.Event()
-        self._in_flight = 0
-        self._quiet = asyncio.Event()
+        self._in_flight, self._quiet = 0, asyncio.Event()
         self._quiet.set()
 
     @property
@@ -172,7 +171,6 @@ class RunBench(Bench):
         stop: Sequence[str] = (),
         max_tokens: int | None = None,
         sample: int = 0,
-        revises: bool = False,
     ) -> Answer:
         """Stream a model's answer and return it; see `agents.contract.Bench.ask`."""
         limit = max_tokens or self._settings.max_tokens
@@ -187,8 +185,7 @@ class RunBench(Bench):
             @cache
             def version(left_out: int) -> ChatRequest:
                 told = with_history(turns, self._request.history[left_out:])
-                asked = self._chat_request(told, tokens, tuple(stop), json_schema, specs, self._seed(sample))
-                return asked.model_copy(update={"revises": revises})
+                return self._chat_request(told, tokens, tuple(stop), json_schema, specs, self._seed(sample))
 
             return await self._persist(role, version, len(self._request.history))
 

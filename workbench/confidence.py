@@ -134,7 +134,7 @@ def shares(names: Sequence[str], tops: Sequence[tuple[str, float]]) -> Shares:
     Tokens that differ in case and in the space around them mean the same answer.
     """
     mass = dict.fromkeys(names, 0.0)
-    for text, logprob in dict(tops).items():
+    for text, logprob in tops:
         name = next((name for name in names if _is_same(name, text)), None)
         if name is not None:
             mass[name] += probability(logprob)
@@ -150,7 +150,8 @@ def _is_same(name: str, text: str) -> bool:
 
 def tops_of(token: TokenLogprob) -> tuple[tuple[str, float], ...]:
     """A token's alternatives with the token itself, which a server may leave out of them."""
-    return tuple({token.text: token.logprob, **dict(token.top)}.items())
+    known = any(text == token.text for text, _ in token.top)
+    return token.top if known else ((token.text, token.logprob), *token.top)
 
 
 def joint(logprobs: Sequence[float]) -> float:

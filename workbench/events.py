@@ -12,6 +12,7 @@ Channel = Literal["text", "thinking", "tool"]
 Status = Literal["running", "paused", "answered", "stopped", "limit", "failed"]
 Feedback = Literal["gold", "tool", "critic", "self", "none"]
 FEEDBACK: tuple[Feedback, ...] = ("gold", "tool", "critic", "self")  # who knows best comes first
+NOTHING_FOUND = ("Nothing in the documents", "There is no article")  # how the tools begin that found nothing
 Relation = Literal["", "fork", "continue", "reproduce"]
 Verb = Literal["", "approve", "edit", "answer", "reject"]
 
@@ -776,13 +777,13 @@ class RunView:
     def feedback(self) -> Feedback:
         """Who told the machine how good its answers were; where several did, the one who knows best.
 
-        A tool that only failed told nothing.
+        A machine that names nobody on its cards went by what its tools said; one that failed told nothing, nor did one
+        that found nothing.
         """
         said = {str(card.data.get("feedback", "")) for card in self._cards()}
         seen = (entry.answered for entry in self.entries if isinstance(entry, ToolView))
-        if any(answered is not None and not answered.error for answered in seen):
-            said.add("tool")
-        return next((source for source in FEEDBACK if source in said), "none")
+        used = any(one is not None and not one.error and not one.result.startswith(NOTHING_FOUND) for one in seen)
+        return next((source for source in FEEDBACK if source in said), "tool" if used else "none")
 
     @property
     def answer_call(self) -> CallView | None:

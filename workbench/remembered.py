@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from agents.contract import Answer, Choose, Memory, Retrieved, Vectors
-from workbench.backends.base import Backend, Embeds
-from workbench.errors import BackendError, RunNotFound
+from workbench.errors import RunNotFound
 from workbench.events import Card
 from workbench.journal import Journal, Place
 from workbench.log import RunLog
@@ -19,9 +18,11 @@ STORED, RETRIEVED = "remembered", "recalled"  # what cards tell of memories
 TO_ITSELF = ("experiment:", "comparison:")  # runs that are made for these see no memories but their own
 SAME_MEMORIES = ("fork", "reproduce")  # runs that see what the run sees that they come from
 MINUTE = 60
+AT_ONCE = 64  # texts that are embedded in one request
 BY_WORDS = "words"
 ALONE = "this run's alone"
 Tell = Callable[..., None]
+Model = Callable[[], Awaitable[str]]  # which embeds, with its backend's name; empty where there is none
 Embed = Callable[[Sequence[str]], Awaitable[Vectors | None]]
 
 
@@ -59,10 +60,10 @@ class Stream:
     """
 
     def __init__(
-        self, log: RunLog, journal: Journal, backend: Backend, embed: Embed, tell: Tell, common: Shared | None = None
+        self, log: RunLog, journal: Journal, model: Model, embed: Embed, tell: Tell, common: Shared | None = None
     ) -> None:
         self._log, self._journal, self._tell = log, journal, tell
-        self._backend, self._embed = backend, embed
+        self._model, self._embed = model, embed
         self._common = common
         self._clock = common.store.clock if common else time.time
         self._vectors: dict[str, Sequence[float]] = {}  # of a run that has its memories to itself
@@ -133,26 +134,26 @@ class Stream:
 
     async def _compared(self, about: str, kept: Sequence[Kept]) -> tuple[Vectors | None, str]:
         """The vectors of what is asked for and of the memories, and what made them; those of other models anew."""
-        model = await self._model()
-        known = {one.id: one.vector for one in kept if one.vector and one.model == model} | self._vectors
-        lacking = [one for one in kept if one.id not in known]
-        made = await self._embed([about, *(one.text for one in lacking)]) if kept else None
-        if not made or not model:
+        model = await self._model() if kept else ""
+        asked = await self._embed([about]) if model else None
+        if not asked:
             return None, BY_WORDS
-        fresh = {one.id: vector for one, vector in zip(lacking, made[1:], strict=True)}
-        if self._common is None:
-            self._vectors.update(fresh)
-        else:
-            await asyncio.to_thread(self._common.store.embedded, model, fresh)
-        known |= fresh
-        return [made[0], *(list(known[one.id]) for one in kept)], f"embeddings of {model}"
+        stored = {one.id: one.vector for one in kept if one.vector and one.model == model} | self._vectors
+        known = {id_: vector for id_, vector in stored.items() if len(vector) == len(asked[0])}
+        lacking = [one for one in kept if one.id not in known]
+        for some in (lacking[at : at + AT_ONCE] for at in range(0, len(lacking), AT_ONCE)):
+            made = await self._embed([one.text for one in some])
+            if not made or any(len(vector) != len(asked[0]) for vector in made):
+                return None, BY_WORDS
+            await self._keep(model, list(zip(some, made, strict=True)))
+            known |= {one.id: vector for one, vector in zip(some, made, strict=True)}
+        return [asked[0], *(list(known[one.id]) for one in kept)], f"embeddings of {model}"
 
-    async def _model(self) -> str:
-        """The model that embeds; empty where there is none, which is said when something is to be embedded."""
-        try:
-            return await self._backend.embedding_model() if isinstance(self._backend, Embeds) else ""
-        except BackendError:
-            return ""
+    async def _keep(self, model: str, made: Sequence[tuple[Kept, Sequence[float]]]) -> None:
+        if self._common is None:
+            self._vectors.update((one.id, vector) for one, vector in made)
+        else:
+            await asyncio.to_thread(self._common.store.embedded, model, made)
 
     def _cards(self, telling: str) -> Iterator[Card]:
         return (event for event in self._log.events if isinstance(event, Card) and telling in event.data)

@@ -9,6 +9,7 @@ from agents.critic import Options
 from tests.runs import at_rest, request, run, scripted_engine
 from workbench.events import ToolView
 from workbench.request import Reply
+from workbench.store.documents import Documents
 
 
 def checks(*found: tuple[str, str]) -> str:
@@ -68,13 +69,6 @@ def test_every_call_goes_on_from_the_one_before_so_that_the_cache_holds(settings
         assert list(after.called.messages[: len(sent)]) == sent
 
 
-def test_only_corrections_are_said_to_revise(settings):
-    with scripted_engine(settings, ["It is 5.", SUM, objects(), "It is 4.", SUM, agrees()]) as engine:
-        at_rest(engine, engine.submit(request("critic")))
-        asked = engine.backend("scripted").requests
-    assert [one.revises for one in asked] == [False, False, False, True, False, False]
-
-
 @pytest.mark.parametrize("plan", [checks(), checks(("calculator", "no sum")), checks(("search", "sum"))])
 def test_where_no_tool_tells_anything_the_critique_is_the_models_own_and_says_so(settings, plan):
     view = played(settings, ["It is 5.", plan, objects(), "It is 4.", plan, agrees()])
@@ -83,6 +77,29 @@ def test_where_no_tool_tells_anything_the_critique_is_the_models_own_and_says_so
     assert view.decisions[-1].reason == "no tool told anything, and the model does not object to itself"
     assert "No tool could tell anything." in said(view, 2)
     assert view.finished.feedback == "self"  # a tool that failed told nothing
+
+
+@pytest.mark.parametrize(
+    ("code", "witness"),
+    [
+        ("def f(x):\n    return x\nassert f(1) == 2, 'f(1) is 1'", "tool"),
+        ("print(1 / 0)", "tool"),
+        ("assert 1 == 1", "self"),
+        ("print(", "self"),
+        ("import numpy\nprint(1)", "self"),
+    ],
+)
+def test_a_program_that_ran_and_failed_tells_something_and_one_that_could_not_run_nothing(settings, code, witness):
+    view = played(settings, ["It is 4.", checks(("python", code)), agrees()])
+    assert view.calls[2].card.data["feedback"] == witness == view.finished.feedback
+    assert "python failed: " in said(view, 2)
+
+
+def test_a_search_that_finds_nothing_tells_nothing(settings):
+    Documents(settings.home / "documents.db").add("house.txt", "Cats sleep all day.")
+    view = played(settings, ["It is 4.", checks(("search", "xylophone")), agrees()])
+    assert view.calls[2].card.data["feedback"] == "self" == view.finished.feedback
+    assert "Nothing in the documents" in said(view, 2)
 
 
 def test_one_tool_that_tells_something_is_enough(settings):

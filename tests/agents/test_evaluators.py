@@ -36,8 +36,16 @@ def test_one_of_several_right_answers_will_do_and_an_empty_line_is_none():
 
 
 def test_setup_is_no_test_and_what_asserts_or_calls_is():
-    program = "import math\nvalue = double(2)\ncheck(double)\nfor n in (1, 2):\n    assert double(n)\nassert value == 4"
-    assert counting(program).endswith("f'{_passed} of 3 pass'")
+    check = "def check(f):\n    assert f(2) == 4\ndef both(f):\n    check(f)"
+    check += "\nclass Test:\n    def go(self):\n        assert 1"
+    setup = "import random\nvalue = double(2)\nxs = []\nxs.append(1)\nrandom.seed(1)\nprint('begin')"
+    tests = "check(double)\nboth(double)\nTest().go()\nfor n in (1, 2):\n    assert double(n)\nassert value == 4"
+    assert counting(f"{check}\n{setup}\n{tests}").endswith(" of 5 pass'")
+
+
+def test_the_counter_has_another_name_for_each_program_and_the_same_where_it_is_tested_again():
+    first, second = (counting("assert double(2) == 4", program) for program in ("x = 1", "x = 2"))
+    assert first != second and first == counting("assert double(2) == 4", "x = 1")
 
 
 def test_braces_and_quotes_of_a_test_stay_what_they_are():
@@ -46,7 +54,7 @@ def test_braces_and_quotes_of_a_test_stay_what_they_are():
     assert "{x}" in counted
 
 
-@pytest.mark.parametrize("nothing", ["x = 1", "def test_it():\n    assert False", "'assert'"])
+@pytest.mark.parametrize("nothing", ["x = 1", "def test_it():\n    assert False", "'assert'", "print('begin')"])
 def test_tests_that_check_nothing_are_none(nothing):
     assert "check nothing" in untestable(nothing)
     assert untestable(f"{nothing}\nassert x") == ""

@@ -61,9 +61,18 @@ def test_weights_decide_between_a_supported_and_a_useful_answer():
 
 
 def test_an_answer_without_a_passage_competes():
-    unsupported = from_passage(support="no support", usefulness=1)
-    assert chosen([unsupported, OWN], Options(relevance=0.0))[0] is OWN
-    assert chosen([unsupported, OWN], Options(relevance=1.5))[0] is unsupported
+    partly = from_passage(support="partially supported", usefulness=1)
+    assert chosen([partly, OWN], Options(relevance=0.0))[0] is OWN
+    assert chosen([partly, OWN], Options(relevance=1.5))[0] is partly
+
+
+def test_beside_an_answer_without_a_passage_only_those_count_that_their_passage_supports():
+    bare = from_passage(support="no support")
+    assert chosen([bare, OWN], EQUAL) == (OWN, "the passage does not support its answer")
+    assert chosen([bare, bare, OWN], EQUAL) == (OWN, "none of the 2 passages supports its answer")
+    partly = from_passage("b:1", support="partially supported", usefulness=2)
+    assert chosen([bare, partly, OWN], EQUAL) == (partly, "b:1 has the highest score of those with support, 1.25")
+    assert chosen([bare], EQUAL)[0] is bare
 
 
 def test_where_all_passages_are_irrelevant_none_of_them_is_chosen_whatever_its_score():
@@ -82,6 +91,7 @@ def test_the_scores_are_told_with_their_parts_the_best_first():
 
 def test_an_answer_has_its_source_or_says_that_it_has_none_and_why():
     assert from_passage().cited == "By a.txt:1. [a.txt:1]" and OWN.cited == "By heart."
+    assert from_passage(support="no support").cited == "By a.txt:1. [not supported by a.txt:1]"
     assert unsourced("By heart.", "there are no documents") == "By heart. [no source: there are no documents]"
     assert unsourced("By heart.", "") == "By heart."
 

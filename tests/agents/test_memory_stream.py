@@ -135,11 +135,39 @@ def test_vectors_are_kept_with_their_model_and_made_anew_for_another(settings):
     with scripted_engine(settings, [noted(), ANSWER, learnt("Done.")]) as engine:
         (dog,) = earlier(engine, "Ada has a dog.")
         (toast,) = earlier(engine, "Ada ate toast.")
-        engine.memories.embedded("another model", {dog.id: [1.0, 0.0, 0.0], toast.id: [1.0, 0.0, 0.0]})
+        engine.memories.embedded("another model", [(one, [1.0, 0.0, 0.0]) for one in (dog, toast)])
         view = ask(engine, "What is my dog called?", plan=False)
         by = {one.model for one in engine.memories.of("default") if one.text != "Done."}
     assert card(view, "Memories").data["compared_by"] == f"embeddings of {by.pop()}" and not by
     assert [one["relevance"] for one in card(view, "Memories").data["recalled"]] == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["{}", "scripted:{}"])
+def test_vectors_of_another_backends_model_of_that_name_and_of_another_size_are_made_anew(settings, name):
+    with scripted_engine(settings, [noted(), ANSWER, learnt("Done.")]) as engine:
+        dog, toast = earlier(engine, "Ada has a dog.", "Ada ate toast.")
+        model = name.format(engine.on_loop(engine.backend("scripted").embedding_model()))
+        engine.memories.embedded(model, [(one, [1.0, 0.0]) for one in (dog, toast)])
+        view = ask(engine, "What is my dog called?", plan=False)
+        assert {len(one.vector) for one in engine.memories.of("default") if one.vector} != {2}
+    found = card(view, "Memories").data
+    assert view.status == "answered" and found["compared_by"].startswith("embeddings of scripted:")
+    assert [one["relevance"] for one in card(view, "Memories").data["recalled"]] == [1.0, 0.0]
+
+
+def test_a_long_stream_is_embedded_in_portions_each_kept_at_once(settings, monkeypatch):
+    sizes, embed = [], RunBench.embed
+
+    async def counted(bench, texts):
+        sizes.append(len(texts))
+        return None if len(sizes) == 3 else await embed(bench, texts)
+
+    monkeypatch.setattr(RunBench, "embed", counted)
+    with scripted_engine(settings, [noted(), ANSWER, learnt("Done.")]) as engine:
+        earlier(engine, *(f"Ada has dog {number}." for number in range(100)), importance=1)
+        view = ask(engine, plan=False, reflect_at=100 + 1)
+        assert sum(bool(one.vector) for one in engine.memories.of("default")) == 64
+    assert sizes == [1, 64, 36] and card(view, "Memories").data["compared_by"] == "words"
 
 
 REFLECTING = [
@@ -182,6 +210,18 @@ def test_the_sum_begins_again_after_a_reflection(settings):
         ask(engine, plan=False, reflect_at=14)
         view = ask(engine, plan=False, reflect_at=14)
     assert view.decisions[0].reason == "importance 12 of 14"  # 3 of what was learnt, 9 of what is new
+
+
+@pytest.mark.parametrize("insight", [concluded(), concluded(("Ada is old.", 1))])
+def test_the_sum_begins_again_though_nothing_new_followed_and_that_mark_never_comes_to_mind(settings, insight):
+    answers = [noted(("Ada has a dog.", 9)), asked("Why?"), insight, ANSWER, learnt("Done.", 1)]
+    again = [noted(), ANSWER, learnt("Done.", 1)]
+    with scripted_engine(settings, [*answers, *again]) as engine:
+        earlier(engine, "Ada is old.")
+        ask(engine, plan=False, reflect_at=9, questions=1)
+        view = ask(engine, plan=False, reflect_at=9)
+    assert view.decisions[0].reason == "importance 1 of 9"
+    assert "Reflected on all" not in str([call.called.messages for call in view.calls])
 
 
 def test_it_asks_itself_only_so_many_questions(settings):

@@ -90,19 +90,31 @@ def test_results_are_passed_on_by_name_to_the_tasks_that_use_them_and_to_no_othe
     assert "Known: full: 64.80\nUse: calculator" in tasks[2] and "blue" not in tasks[2]
 
 
+def said(one):
+    return type("Said", (), one)()
+
+
 def test_a_name_in_braces_alone_is_used_too():
-    (one,) = planned([type("Said", (), step("Halve {Full Price} and {rest}.", uses=["rest"]))()])
+    (one,) = planned([said(step("Halve {Full Price} and {rest}.", uses=["rest"]))])
     assert one["uses"] == ["rest"]
-    (one,) = planned([type("Said", (), step("Halve {full_price}."))()])
+    first, one = planned([said(step("Multiply.", result="Full price")), said(step("Halve {full_price}."))])
     assert one["uses"] == ["full_price"]
+    assert planned([said(step("Halve {full_price}."))], [first])[0]["uses"] == ["full_price"]
     assert task_of(one, {"full_price": "64.80"}) == ("Halve 64.80.", "full_price: 64.80")
     assert task_of(one, {"full_price": "a\nb"})[0] == "Halve full_price."
+
+
+def test_braces_that_name_no_result_stay_what_they_are(settings):
+    simplify = step(r"Simplify \frac{12}{18}, one of {x}.", "reason", result="fraction")
+    _, view = run(settings, "plan_execute", [plan(simplify), action("finish", "2/3"), "2/3."])
+    assert view.status == "answered"
+    assert last(of(view, "actor")[0]).endswith(r"Task: Simplify \frac{12}{18}, one of {x}.")
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (plan(step("Halve {total}.")), "uses 'total', which no step before it results in (there is: none yet)"),
+        (plan(step("Halve {price}.")), "uses 'price', which no step before it results in (there is: none yet)"),
         (plan(OFF, FULL), "Step 1 uses 'full'"),
         (plan(FULL, step("Divide it.", uses=["total"])), "(there is: full)"),
         (
@@ -205,6 +217,8 @@ def test_a_refused_review_does_not_silence_the_next_one(settings):
     answers = [three, *FIRST, bad, bad, bad, action("finish", "blue"), review("keep"), *SECOND, "55.08."]
     _, view = run(settings, "plan_execute", answers)
     assert "There is no step in it." in of(view, "replanner")[1].called.messages[-1]["content"]
+    roles = [message["role"] for message in of(view, "replanner")[3].called.messages]
+    assert all(one != next for one, next in itertools.pairwise(roles))
     assert last(of(view, "replanner")[3]).startswith("colour: blue\nLeft of the plan:\n1. Take 15% off")
 
 
@@ -301,6 +315,30 @@ def test_native_calls_do_the_tasks_too(settings):
     _, view = run(settings, "plan_execute", [plan(FULL), called, "64.80", "64.80."], dialect="native")
     assert view.status == "answered" and view.tasks("plan")[0].note == "full: 64.80"
     assert [tool["name"] for tool in of(view, "actor")[0].called.parameters["tools"]] == ["calculator"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "unread"),
+    [("reason", '{"name": "Ann", "age": 3}'), ("calculator", '{"name": "calculator", "input": "1"}')],
+)
+def test_a_result_after_a_step_that_could_not_be_read_is_taken(settings, tool, unread):
+    answers = [plan(step("Do it.", tool)), unread, "Ann is 3.", "She is 3."]
+    _, view = run(settings, "plan_execute", answers, dialect="native")
+    assert view.status == "answered" and states(view) == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "offered"),
+    [("calculator", "The tools are: calculator."), ("reason", "There is none: answer in words.")],
+)
+def test_a_native_call_of_a_tool_that_is_not_the_task_s_is_not_made(settings, tool, offered):
+    called = {"tool_calls": [{"name": "python", "arguments": {"code": "print(5)"}}]}
+    answers = [plan(step("Do it.", tool)), called, "5", "It is 5."]
+    _, view = run(settings, "plan_execute", answers, dialect="native")
+    assert not [one for one in view.entries if isinstance(one, ToolView)]
+    assert f"There is no tool named 'python' for this step. {offered}" in last(of(view, "actor")[1])
+    assert of(view, "actor")[1].called.messages[-1]["role"] == "tool"
+    assert view.status == "answered" and states(view) == ["done"]
 
 
 def test_a_run_that_is_cut_off_in_a_task_goes_on_with_what_it_had(settings):

@@ -99,6 +99,29 @@ def test_when_react_has_nothing_either_what_leads_the_vote_stays(settings):
     assert way(view)[-1] == ("__end__", "no answer, 2 steps were all: what leads the vote stays")
 
 
+@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("first", ["react", "cot_sc"])
+def test_where_the_vote_decides_it_is_drawn_until_it_is_known_who_leads(settings, first, adaptive):
+    """Half of them cannot agree after five samples, but who leads is open until the last."""
+    early, late = said("3", "5", "7", "9", "11"), said("9", "9")
+    script = [*steps(1), *early, *late]
+    if first == "cot_sc":
+        script = [*early, *steps(1), *late] if adaptive else [*early, *late, *steps(1)]
+    _, view = run(settings, MACHINE, script, first=first, max_steps=1, parallel=1, adaptive=adaptive)
+    assert view.finished.answer == "9" and len(view.samples) == 7
+    if first == "cot_sc" and adaptive:
+        assert way(view)[-2:] == [
+            ("sample", "no answer, 1 steps were all: the vote goes on"),
+            ("__end__", "no answer, 1 steps were all: what leads the vote stays"),
+        ]
+
+
+def test_a_blank_finish_leaves_the_votes_leader(settings):
+    script = [*said(*"357"), action("finish", " ")]
+    _, view = run(settings, MACHINE, script, first="cot_sc", samples=3, adaptive=False)
+    assert view.status == "answered" and view.finished.answer == "3"
+
+
 @pytest.mark.parametrize("first", ["react", "cot_sc"])
 def test_when_neither_has_an_answer_a_limit_says_so(settings, first):
     cut = [{"text": "First I count the", "finish_reason": "length"}] * 2

@@ -92,6 +92,17 @@ def test_importance_counts_since_the_last_reflection_and_of_observations_alone()
     assert unreflected([]) == 0
 
 
+def test_a_mark_of_a_reflection_neither_comes_to_mind_nor_weighs():
+    seen = [memory("a cat", 5), memory("a dog", 3)]
+    mark = memory("Reflected on a cat.", 1, kind="reflection")
+    assert unreflected([*seen, mark]) == 0
+    assert best([mark, *seen], None, "cat", EVEN, 9) == best(seen, None, "cat", EVEN, 9)
+    vectors = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+    assert best([seen[0], mark, seen[1]], [*vectors[:2], [1.0, 0.0], vectors[2]], "cat", EVEN, 9) == best(
+        seen, vectors, "cat", EVEN, 9
+    )
+
+
 def test_an_insight_that_names_no_memory_or_repeats_one_is_none():
     found = [
         Insight(because_of=[2, 2, 1], insight="Both.", importance=7),

@@ -170,6 +170,25 @@ def test_react_in_vain_is_found_by_the_heuristic_and_begins_anew(settings):
     assert "- I repeated." in called(view, 4)[-1]["content"]
 
 
+def test_steps_that_could_not_be_read_repeat_no_action(settings):
+    view = by_react(["I think so", "Hm so", "Thought: x\nFinal Answer: 4"], settings, dialect="text")
+    assert view.finished.answer == "4" and [one.value for one in view.rewards] == [1.0]
+
+
+def test_a_blank_answer_is_none_and_no_judge_sees_it(settings):
+    view = by_react([action("finish", "  ")], settings, evaluator="judge", trials=1)
+    assert view.totals.calls == 1 and trial_cards(view)[0].content == "There is no answer."
+    assert view.status == "limit" and view.finished.answer == ""
+
+
+def test_setup_passes_no_test_and_a_program_cannot_count_for_itself(settings):
+    options = {"actor": "code", "evaluator": "tests", "trials": 1}
+    cheat = "```python\ndef double(n):\n    global _passed\n    _passed = 1\n    return 99\n```"
+    for tests in ("xs = []\nxs.append(1)\nassert double(xs[0]) == 2", "assert double(2) == 4"):
+        view = run(settings, "reflexion", [cheat], tests=tests, **options)[1]
+        assert [one.value for one in view.rewards] == [0.0]
+
+
 def test_too_many_steps_are_worth_nothing(settings):
     steps = [action("calculator", "1 + 1"), action("calculator", "2 + 2")]
     answers = [*steps, reflection("Too slow."), action("finish", "4")]

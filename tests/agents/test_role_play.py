@@ -173,6 +173,22 @@ def test_a_conclusion_that_was_cut_is_kept_and_said_to_be(settings):
     )
 
 
+def test_the_word_that_the_task_is_done_is_heard_within_a_line(settings):
+    view = play(settings, MIX, MIXED, BAKE, BAKED, f"Thank you, all is there. {DONE}", WHOLE, specify=False)
+    assert view.finished.answer == WHOLE and titles(view)[-2] == "The task is done"
+    assert edges(view)[-1] == ("conclude", "the AI user says that the task is done")
+
+
+def test_a_word_that_is_refused_does_not_stand_on_the_card_as_the_end(settings):
+    view = play(settings, MIX, MIXED, DONE, BAKE, BAKED, DONE, WHOLE, specify=False)
+    assert titles(view).count("The task is done") == 1 and titles(view)[2] == "Instruction 2"
+
+
+def test_a_conclusion_of_its_label_alone_leaves_the_last_solution(settings):
+    view = play(settings, MIX, MIXED, "Solution:", turns=1, specify=False)
+    assert (view.status, view.finished.answer) == ("answered", "It is mixed.")
+
+
 def test_the_roles_are_the_persons_to_choose(settings):
     view = play(settings, MIX, MIXED, WHOLE, turns=1, specify=False, assistant="pastry cook", user="bride")
     assert "You are the bride. You talk to a pastry cook" in sent(view, 0)[0][1]

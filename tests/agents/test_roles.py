@@ -24,6 +24,9 @@ DIALOGUE = [
         ("user", "Instruction: Mix the flour.\n\nSolution: I mixed it.", "Mix the flour."),
         ("user", "Instruction: Mix the flour.\nInstruction: Bake it.", "Mix the flour."),
         ("user", "Instruction: Bake it.\nTASK_DONE", "Bake it."),
+        ("user", "Thank you, all is there. <TASK_DONE>.", "Thank you, all is there."),
+        ("user", "Instruction: Let TASK_DONE be 1.", "Let TASK_DONE be 1."),
+        ("assistant", "Solution: state = TASK_DONE", "state = TASK_DONE"),
         ("assistant", "Solution: Mixed.\nInstruction: Now bake it.", "Mixed."),
         ("assistant", "Instruction: Mix the flour.\nSolution: Mixed.", "Mixed."),
         ("assistant", "Solution 1: one\nSolution 2: two", "one\nSolution 2: two"),
@@ -77,12 +80,15 @@ def test_an_ai_assistant_flips_when_it_instructs(text, sign):
         ("<TASK_DONE>", True),
         ("Task done.", True),
         ("It is all there.\n**TASK_DONE**", True),
-        ("Say TASK_DONE when you are through.", False),
+        ("Thank you, all parts are there. TASK_DONE", True),
+        ("All is there, so TASK DONE, thank you.", True),
+        ("The task done so far is small.", False),
+        ("Instruction: Say TASK_DONE when you are through.", False),
         ("Instruction: Bake it.\nTASK_DONE", False),
         ("", False),
     ],
 )
-def test_the_task_is_done_when_a_line_says_nothing_else_and_nothing_is_instructed(text, done):
+def test_the_task_is_done_when_the_word_is_said_and_nothing_is_instructed(text, done):
     assert roles.says_done(text) is done
 
 

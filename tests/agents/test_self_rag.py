@@ -141,6 +141,7 @@ def test_where_nothing_is_found_it_says_so_and_answers_without(settings):
     view = play(settings, Reader(need=need(query="zebra")))
     assert edges(view)[-1] == ("recall", "nothing found for 'zebra'")
     assert view.finished.answer == "A week, I think. [no source: nothing found for 'zebra']"
+    assert view.finished.feedback == "none", "nothing was graded"
 
 
 def test_where_all_passages_are_irrelevant_the_answer_without_them_stands(settings):
@@ -160,10 +161,18 @@ def test_where_all_are_irrelevant_and_nothing_competes_it_answers_without_them(s
 
 
 def test_an_answer_without_a_passage_can_win_by_its_score(settings):
-    doubtful = grades("relevant", "no support", 1)
+    doubtful = grades("relevant", "partially supported", 1)
     view = play(settings, Reader(house=doubtful, prices=doubtful, own=useful(5)), relevance=0.0)
     assert edges(view)[-1] == ("__end__", "the answer without a passage has the highest score, 0.50")
     assert view.finished.answer.startswith("A week, I think. [no source: the answer without a passage has")
+
+
+def test_a_passage_that_does_not_support_its_answer_is_not_cited_as_its_source(settings):
+    silent = grades("relevant", "no support", 5)
+    view = play(settings, Reader(house=silent, prices=silent))
+    assert view.finished.answer == "A week, I think. [no source: none of the 2 passages supports its answer]"
+    view = play(settings, Reader(house=silent), retrieval="always")
+    assert view.finished.answer == f"It says: {HOUSE} [not supported by house.txt:1]"
 
 
 def test_it_reads_no_more_passages_than_it_may(settings):

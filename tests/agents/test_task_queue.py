@@ -141,12 +141,20 @@ def test_what_does_not_fit_the_queue_is_dropped_and_said(settings):
     assert ("Sing.", "dropped") in board(view) and view.status == "answered"
 
 
-def test_a_dropped_task_leaves_its_name_taken_and_a_task_without_words_is_refused():
+def test_what_did_not_fit_may_come_again_once_there_is_room_and_a_task_without_words_is_refused():
     queue = added([], ["One.", "Two."], 1).queue
     assert [one["state"] for one in queue] == ["todo", "dropped"]
-    again = added(queue, ["two", " . "], 5)
-    assert again.queue == queue
-    assert again.refused == ["Refused: two (it says the same as task 2)", "Refused: a task without words."]
+    assert added(queue, ["two"], 1) == (queue, ["Refused: two (it says the same as task 2)"])
+    again = added(queue, ["two", "Two!", " . "], 5)
+    assert again.queue == [*queue, Task(number=3, task="two", state="todo", found="")]
+    assert again.refused == ["Refused: Two! (it says the same as task 3)", "Refused: a task without words."]
+
+
+def test_what_a_full_queue_dropped_is_done_when_it_is_named_again(settings):
+    answers = [tasks("Name games.", "Bake."), "Hunt.", look("Bake."), "Cake.", MET, "Done."]
+    _, view = run(settings, "task_queue", answers, queue_size=1)
+    assert view.status == "answered"
+    assert board(view) == [("Name games.", "done"), ("Bake.", "dropped"), ("Bake.", "done")]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +165,7 @@ def test_a_dropped_task_leaves_its_name_taken_and_a_task_without_words_is_refuse
         ("Name games for the morning.", "Name games for the evening.", False),
         ("Write chapter 1.", "Write chapter 2.", False),
         ("Name games.", "Name games for a party of eight children.", False),
+        ("List what a bakery gives the town.", "List what the town gives a bakery.", False),
     ],
 )
 def test_tasks_are_the_same_when_they_say_the_same_but_for_a_few_words_more(one, other, alike):
@@ -170,6 +179,11 @@ def test_a_number_that_was_copied_from_the_list_is_no_part_of_the_task():
         Task(number=3, task="Sing.", state="todo", found=""),
         Task(number=4, task="3 cakes are enough?", state="todo", found=""),
     ]
+
+
+@pytest.mark.parametrize("task", ["09:30 – 10:00: bake the cake", "2.5 km walk: draw the route"])
+def test_a_time_or_a_decimal_that_begins_a_task_is_no_number_of_a_list(task):
+    assert added([], [task], 5).queue[0]["task"] == task
 
 
 def waiting(*numbers):

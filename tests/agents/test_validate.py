@@ -142,6 +142,24 @@ def test_a_contradiction_without_a_repair_is_told_as_that(settings):
     assert "write: not repaired: 1816" in reasons(view)
 
 
+def test_a_sentence_that_was_cut_is_no_sentence(settings):
+    """What stands is the answer so far, and the limit says what to do."""
+    cut = {**sentence("She wrote notes and then"), "finish_reason": "length"}
+    view = validate(settings, sentence(RIGHT), concepts(), cut)
+    assert view.status == "limit" and view.finished.answer == RIGHT
+    assert "Sentence 2 was cut" in view.finished.reason and "ask for short ones" in view.finished.reason
+    assert reasons(view)[-1] == "__end__: the sentence was cut" and cards(view)[-1].title == "Sentence 2 was cut"
+
+
+def test_what_was_cut_is_no_repair(settings):
+    cut = {"text": "Ada Lovelace was born in", "finish_reason": "length"}
+    view = validate(
+        settings, unsure(FIRST, "1816"), concepts("1816"), check(), "In 1815.", ruling("contradicted"), cut, END
+    )
+    assert view.finished.answer == FIRST
+    assert "write: not repaired, it was cut: 1816" in reasons(view)
+
+
 def test_the_limit_of_sentences_ends_the_text(settings):
     view = validate(settings, sentence(FIRST), concepts("London"), sentences=1)
     assert view.status == "answered" and view.finished.answer == FIRST

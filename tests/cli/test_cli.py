@@ -417,7 +417,7 @@ def test_machines_are_listed_with_their_options(terminal: Terminal) -> None:
         assert f"{name}: " in out
     assert "  min_steps=3  1 to 25\n      It may not conclude before this many steps." in out
     assert 'dialect="json"  json|native|text' in out
-    assert '"clock"' in out and "any of calculator|" in out
+    assert '"clock"' in out and "any of calculator|" in out and "server__tool" in out
 
 
 def test_the_version_is_told(terminal: Terminal) -> None:

@@ -240,9 +240,10 @@ def test_the_answer_is_cut_to_the_tokens_that_are_left(settings: Settings):
     assert called.parameters["max_tokens"] == 20
 
 
-def test_nothing_is_lost_or_done_twice_when_runs_are_killed():
-    """Real processes, SIGKILL at every step boundary and at 5 random moments, over every machine."""
-    command = [sys.executable, "-m", "benchmarks.kill", "--moments", "5"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+@pytest.mark.parametrize("machine", catalogue.MACHINES)
+def test_nothing_is_lost_or_done_twice_when_a_run_is_killed(machine):
+    """Real processes, SIGKILL at every step boundary and at 2 random moments."""
+    command = [sys.executable, "-m", "benchmarks.kill", machine, "--moments", "2", "--brief"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("| 0 | 0 |") == len(catalogue.MACHINES)
+    assert done.stdout.count("| 0 | 0 |") == 1

@@ -82,7 +82,8 @@ def test_a_lane_that_is_right_as_often_as_it_is_sure_is_told_from_one_that_boast
 
 def test_few_answers_say_so_with_what_chance_alone_would_show():
     one = only(sure([(0.9, 1), (0.9, 1), (0.8, 0)]))
-    assert "3 answers say little about it: an error of about 0." in one.verdict and "Take 100 or more." in one.verdict
+    assert "3 answers say little about it: an error of about 0." in one.verdict
+    assert "Take 100 items or more." in one.verdict
     assert 0.05 < one.by_chance < 0.4
     assert "say little" not in only(sure([(0.9, 1.0)] * 100)).verdict
 
@@ -95,6 +96,18 @@ def test_items_are_resampled_with_all_of_their_runs():
         return one.high - one.low
 
     assert spread(3) == pytest.approx(spread(1), abs=0.02)  # the same runs three times are no more items
+
+
+def test_the_runs_of_an_item_are_no_independent_evidence_that_a_lane_is_off():
+    chance, off = np.random.default_rng(1), 0
+    for _ in range(20):
+        sureness = [float(value) for value in chance.uniform(0.3, 1, 20)]
+        right = [float(chance.random() < value) for value in sureness]
+        every = [cell(0, n, right[n], seed=s, confidence=sureness[n]) for n in range(20) for s in range(10)]
+        one = only(found(every, 20, seeds=10))
+        off += one.ece >= one.by_chance_high
+        assert one.items == 20 and "200 answers to 20 items say little about it" in one.verdict
+    assert off <= 3  # of 20 that are calibrated perfectly; 19 are where the runs count for independent
 
 
 def test_errors_and_answers_that_tell_no_confidence_are_left_out_and_graded_scores_have_none():

@@ -76,3 +76,7 @@ def test_a_choice_is_right_by_its_letter_and_by_its_text():
     assert right_answers(item) == ("B", "Paris", "B. Paris")
     assert right_answers(item.model_copy(update={"answer": "Paris"})) == ("Paris", "B", "B. Paris")
     assert right_answers(Item(id="n", question="?", answer="4", aliases=("four",))) == ("4", "four")
+    lettered = Item(id="v", question="Which vitamin prevents scurvy?", answer="C", choices=("B", "C", "D", "A"))
+    assert right_answers(lettered) == ("C", "B", "B. C")  # nothing of what is only another choice's letter
+    last = Item(id="r", question="?", answer="B", choices=("Rome", "C", "A"))
+    assert right_answers(last) == ("B", "C", "B. C")

@@ -9,12 +9,13 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.driving import ask as ask_bench
 from tests.pages.driving import html
+from workbench import events
 from workbench.backends import scripted
 from workbench.backends.base import ChatRequest, TokenLogprob
 from workbench.backends.scripted import ScriptedBackend
 from workbench.confidence import Share, Shares
-from workbench.ui.weighed import judged_html
-from workbench.weighing import Judged
+from workbench.ui.weighed import compared_html, judged_html
+from workbench.weighing import Judged, Scored
 
 NEXT = ((" a", math.log(0.5)), (" \ufffd", math.log(0.2)), ("", math.log(0.1)))
 
@@ -96,6 +97,14 @@ def test_the_same_answer_after_two_prompts_is_compared_by_perplexity(page: Any) 
     assert "1.11" in drawn and "9.97" in drawn and drawn.count("wb-heat") == 2
     row = drawn[drawn.index("<b>A</b>") : drawn.index("<b>B</b>")]
     assert "expects it more" in row
+
+
+def test_an_answer_that_is_cut_otherwise_is_compared_by_its_characters_and_equals_are_not_told_apart() -> None:
+    by_one = Scored("a", "p", tuple(events.TokenLogprob("x", -math.log(3)) for _ in range(10)))
+    by_two = Scored("b", "p", tuple(events.TokenLogprob("xx", -math.log(4)) for _ in range(5)))
+    first, second = compared_html([by_one, by_two]).split("<b>B</b>")
+    assert "expects it more" in second and "expects it more" not in first
+    assert "expects it more" not in compared_html([by_one, by_one])
 
 
 def test_a_backend_that_cannot_score_says_so_before_it_is_asked(app: Any) -> None:

@@ -31,5 +31,5 @@ def test_it_says_which_model_compares_them_and_has_them_read(app: App):
 
 def test_where_nothing_compares_them_it_says_why(app: App):
     at = with_a_document(app, WORKBENCH_BACKEND="ollama", OLLAMA_HOST="http://127.0.0.1:9")
-    assert "Found by their words alone. Ollama does not answer" in html(at)
+    assert "Found by their words alone. Ollama does not answer at http://127.0.0.1:9. Start it with ollama" in html(at)
     assert not at.exception

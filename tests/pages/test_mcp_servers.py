@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 import tests.tools
 from tests.pages.driving import html
 from workbench.engine import Engine
-from workbench.tools.served import ToolServers
+from workbench.tools.served import Listing, ToolServers
 from workbench.ui import mcp_servers, session
 
 App = Callable[..., AppTest]
@@ -85,3 +85,13 @@ def test_a_file_that_cannot_be_read_says_so_here_and_leaves_the_bench_its_own_to
     at.session_state[session.MACHINE] = "react"
     at.run()
     assert "calculator" in at.button_group(key="option-react-tools").options and not at.exception
+
+
+def test_a_servers_name_may_be_that_of_a_part_of_the_page(app: App, engine: Get):
+    store = ToolServers(engine().settings)
+    for name in ("x", "form", "tools-x", "actions-x", "server-x"):
+        server = store.checked({"name": name, "command": "box"})
+        store.keep(server, Listing(server=server.digest, looked_at="2026-01-01T00:00:00+00:00"))
+    at = tools_view(app)
+    at.button(key="add-mcp").click().run()
+    assert not at.exception and at.text_input(key="mcp-name").value == ""

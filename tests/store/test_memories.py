@@ -69,11 +69,13 @@ def test_a_search_finds_all_its_words_in_any_case(memories: MemoryStore):
 
 def test_an_edited_text_loses_its_vector_and_an_edited_importance_does_not(memories: MemoryStore):
     (one,) = memories.add("default", [New("Ada has a cat.", 4)])
-    memories.embedded("mini", {one.id: [0.5, -0.25]})
+    memories.embedded("mini", [(one, [0.5, -0.25])])
     assert memories.find(one.id).vector == (0.5, -0.25) and memories.find(one.id).model == "mini"
     assert memories.edit(one.id, "Ada has a cat.", 7).vector == (0.5, -0.25)
     after = memories.edit(one.id[:6], "Ada has a dog.", 7)
     assert (after.text, after.importance, after.model, after.vector) == ("Ada has a dog.", 7.0, "", ())
+    memories.embedded("mini", [(one, [0.5, -0.25])])  # of the old text: it was edited while this was made
+    assert memories.find(one.id).vector == () and memories.find(one.id).model == ""
 
 
 def test_an_edit_cannot_make_two_of_the_same(memories: MemoryStore):

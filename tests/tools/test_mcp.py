@@ -9,12 +9,14 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
+from mcp import McpError, types
 
 from workbench.errors import InvalidRequest, ToolError
 from workbench.settings import Settings, load
-from workbench.tools import mcp, registry
+from workbench.tools import mcp, mcp_schema, registry
 from workbench.tools.base import Bounded, Tool
 from workbench.tools.served import ToolServer, ToolServers
 
@@ -213,3 +215,43 @@ async def test_a_variable_that_is_not_set_is_named_before_anything_is_started(se
     server = abacus(env={"KEY": "${NO_SUCH_VARIABLE}"})
     with pytest.raises(InvalidRequest, match="The variable NO_SUCH_VARIABLE, which the MCP server abacus wants"):
         await mcp.look(server, settings)
+
+
+async def test_the_end_of_a_run_does_not_wait_for_a_server_that_never_opens(settings: Settings):
+    silent = ToolServer(name="abacus", command=sys.executable, args=("-c", "import sys; sys.stdin.read()"))
+    connection = mcp.Connection(silent, settings)
+    calling = asyncio.create_task(connection.call(mcp_schema.served("add", "", {}, True), {}))
+    await asyncio.sleep(0.5)
+    await connection.close()
+    assert connection._task is not None and connection._task.done()
+    with pytest.raises(ToolError, match="was not waited for"):
+        await calling
+
+
+async def test_an_end_for_want_of_calls_is_no_failure(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(mcp, "IDLE_SECONDS", 0.05)
+    connection = mcp.Connection(abacus(), settings)
+    connection._starts = mcp.MOST_STARTS
+    await connection._unused(asyncio.Event())
+    assert connection._starts == 0
+
+
+async def test_a_key_is_masked_before_a_text_is_cut(settings: Settings):
+    connection = mcp.Connection(abacus(), settings)
+    connection._secrets = ["SECRET" * 6]
+    words = {"words": ["." * 280 + "SECRET" * 6, f"token {'SECRET' * 6} {'.' * 261}"]}
+    await connection._hear(types.LoggingMessageNotificationParams(level="info", logger="ended", data=words))
+    assert "SECRET" not in connection._words
+    refused = McpError(types.ErrorData(code=1, message="z" * 270 + " " + "SECRET" * 6))
+    assert "SECRET" not in connection._trouble(refused)
+    connection._words = ""
+    request = httpx.Request("GET", "https://me:word@h.example/mcp?apiKey=short")
+    said = connection._trouble(httpx.ConnectError("", request=request))
+    assert said == "The MCP server abacus cannot be reached at https://h.example/mcp."
+
+
+def test_a_name_that_is_listed_twice_is_taken_once():
+    twice = [types.Tool(name="search", description=text, inputSchema={}) for text in ("one", "two")]
+    found = mcp.listed(abacus(), twice, [])
+    assert [tool.description for tool in found.tools] == ["one"]
+    assert list(found.unusable) == ["search"]

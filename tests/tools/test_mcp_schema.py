@@ -1,5 +1,7 @@
 """What a stranger's tool claims to be, within bounds."""
 
+import time
+
 import pytest
 
 from workbench.tools import mcp_schema
@@ -89,3 +91,20 @@ def test_a_property_may_be_called_like_a_keyword_of_the_schema():
     )
     assert tool.parameters["properties"] == {"title": {"type": "string"}, "pattern": {"type": "integer"}}
     assert faults(tool.parameters, {"pattern": "x"}) == "pattern: 'x' is not of type 'integer'"
+
+
+def test_a_field_that_may_be_null_is_put_right_by_its_other_type():
+    schema = {"properties": {"s": {"type": ["string", "null"]}, "n": {"type": ["null", "integer"]}}}
+    assert coerced(schema, {"s": "x", "n": "3"}) == {"s": "x", "n": 3}
+    assert coerced({"properties": {"a": {"type": ["integer", "string"]}}}, {"a": "3"}) == {"a": "3"}
+
+
+@pytest.mark.parametrize("more", [{}, {"unevaluatedProperties": False}])
+def test_references_that_double_at_each_level_do_not_take_for_ever(more: dict):
+    levels = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)}
+    schema = {"properties": {"a": {"$ref": "#/$defs/d0", **more}}, "$defs": {**levels, "d40": {"type": "object"}}}
+    begun = time.monotonic()
+    assert faults(schema, {"a": {"b": 1}}) == ""  # the server checks it
+    assert time.monotonic() - begun < 5
+    few = {"properties": {"a": {"$ref": "#/$defs/d"}}, "$defs": {"d": {"type": "integer"}}}
+    assert faults(few, {"a": "x"}) == "a: 'x' is not of type 'integer'"

@@ -1,5 +1,6 @@
 """The Python tool: what a program prints comes back, and no program can hurt, hang or outlive us."""
 
+import ast
 import asyncio
 import contextlib
 import os
@@ -14,7 +15,7 @@ import pytest
 from workbench.errors import ToolError
 from workbench.settings import CHECKOUT
 from workbench.tools import sandbox
-from workbench.tools.python import MAX_CODE, MAX_SHOWN, MODULES, Arguments, PythonTool
+from workbench.tools.python import MAX_CODE, MAX_SHOWN, MODULES, Arguments, PythonTool, parsed
 from workbench.tools.sandbox import Limits
 
 FOREVER = "while True:\n    pass"
@@ -357,3 +358,16 @@ def test_a_process_outlives_a_killed_parent_by_no_more_than_its_time_limit():
 @pytest.mark.parametrize(("code", "shown"), [("n = 'strawberry'.count('r')", "3"), ("n = 1\nn += 4", "5")])
 async def test_a_program_that_ends_by_setting_a_variable_shows_it(code, shown):
     assert await PythonTool().run(Arguments(code=code)) == shown
+
+
+def test_a_parser_that_stumbles_over_another_thread_is_asked_again(monkeypatch):
+    results = iter([SystemError("AST constructor recursion depth mismatch"), ast.Module([], [])])
+
+    def stumble(code: str) -> ast.Module:
+        result = next(results)
+        if isinstance(result, SystemError):
+            raise result
+        return result
+
+    monkeypatch.setattr(ast, "parse", stumble)
+    assert parsed("x") is not None

@@ -139,3 +139,48 @@ def test_tools_without_arguments_and_with_several_are_told_and_read(store: ToolS
     assert registry.arguments_from_text(none, "whatever") == {}
     assert registry.arguments_from_text(move, "Rome") == {"to": "Rome"}
     assert registry.spec(move).parameters["required"] == ["to", "from"]
+
+
+KEY = "abcd1234efgh5678ijkl"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"url": f"https://h.example/mcp/?apiKey={KEY}"},
+        {"url": f"https://me:{KEY}@h.example/mcp"},
+        {"url": f"https://h.example/s/{KEY}/mcp"},
+        {"command": "npx", "args": ("srv", "--token", KEY)},
+        {"command": "npx", "args": ("srv", f"--api-key={KEY}")},
+        {"command": "npx", "args": ("srv", KEY)},
+        {"command": "npx", "args": ("srv", f"postgres://me:{KEY}@localhost/db")},
+        {"url": "https://h.example/mcp", "headers": {"Authorization": f"Token {KEY}"}},
+    ],
+)
+def test_a_key_that_is_written_out_is_shown_nowhere(settings: Settings, fields: dict):
+    server = ToolServer.model_validate({"name": "box", **fields})
+    assert masked(f"401: bad credential {KEY}", server.secrets(settings)) == "401: bad credential [secret]"
+    assert KEY not in server.place
+    assert server.place.startswith(("https://h.example/", "npx srv"))
+
+
+def test_plain_words_of_a_command_are_no_keys(settings: Settings):
+    words = ("-y", "@scope/mcp-server@1.22.333", "/home/me/notes-2026-01-01", "--max-results=1000000")
+    server = ToolServer(name="box", command="npx", args=words)
+    assert server.secrets(settings) == [] and server.place == " ".join(("npx", *words))
+
+
+def test_trust_ends_when_another_command_stands_under_the_name(store: ToolServers):
+    store.keep(BOX, listing())
+    store.trust(["box__read"], True)
+    other = BOX.model_copy(update={"command": "another"})
+    store.keep(other, listing(other))
+    assert not only(store).trusted
+
+
+def test_a_disabled_server_is_not_written_over(store: ToolServers, settings: Settings):
+    theirs = '{"mcpServers": {"box": {"command": "theirs", "disabled": true}}}'
+    (settings.home / "mcp.json").write_text(theirs)
+    with pytest.raises(InvalidRequest, match="box already, which is disabled"):
+        store.keep(BOX, listing())
+    assert (settings.home / "mcp.json").read_text() == theirs and not (settings.home / "mcp-tools.json").exists()

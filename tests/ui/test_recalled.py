@@ -22,7 +22,9 @@ def test_each_memory_has_its_three_figures_as_words_and_bars_and_their_sum():
 
 
 @pytest.mark.parametrize(
-    "other", [None, [], "x", [1], [{"memory": "x"}], [FOUND | {"total": "1"}], [FOUND | {"memory": {"text": 3}}]]
+    "other",
+    [None, [], "x", [1], [{"memory": "x"}], [FOUND | {"total": "1"}], [FOUND | {"memory": {"text": 3}}]]
+    + [[FOUND | {"recency": value}] for value in (10**400, float("nan"), float("inf"), -(10**400))],
 )
 def test_what_another_machine_calls_so_is_left_to_the_card(other):
     assert recalled_html(other) == ""

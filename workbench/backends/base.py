@@ -82,7 +82,6 @@ class ChatRequest(_Frozen):
     """One call. None leaves the backend's default; `json_schema` constrains the answer; `top_logprobs` 0 wants none.
 
     An answer that is not `constrained` is still to fit the schema: then the prompt tells it, and the backend does not.
-    One that `revises` will say again much of what stands in its prompt.
     """
 
     model: str
@@ -99,7 +98,6 @@ class ChatRequest(_Frozen):
     think: bool | None = None
     prompt_cache: bool = True
     constrained: bool = True
-    revises: bool = False
 
     @property
     def enforced_schema(self) -> dict[str, Any] | None:

@@ -138,7 +138,10 @@ def _described(machine: Machine) -> str:
 
 def _allowed(schema: dict[str, Any]) -> str:
     """What an option may be."""
-    schema = {**schema, **schema.get("items", {})}
+    items = schema.get("items", {})
+    schema = {**schema, **items}
+    if named := next((one["enum"] for one in items.get("anyOf", ()) if "enum" in one), None):
+        return f"any of {'|'.join(map(str, named))}, and an MCP server's as server__tool"
     if "enum" in schema:
         return ("any of " if "items" in schema else "") + "|".join(map(str, schema["enum"]))
     if "minimum" in schema or "maximum" in schema:

@@ -18,7 +18,7 @@ from workbench.experiments.statistics import Array, Resamples, wilson
 from workbench.experiments.words import count
 
 BINS = 10
-FEW = 100  # answers: with fewer a bin holds a handful
+FEW = 100  # items: with fewer a bin holds a handful
 SIMULATED = 2_000
 _SEED = 0
 _RIGHT = 0.5  # a score of a run that is right or wrong is 0 or 1
@@ -54,13 +54,14 @@ class Calibration:
 
     `low` to `high` is the expected calibration error's interval (95%, over resampled items); `by_chance` what a lane
     of the same confidences that is calibrated perfectly shows on average, and in 1 of 20 experiments at least
-    `by_chance_high`. `bins` are those that have answers.
+    `by_chance_high`. The `n` answers are to so many `items`. `bins` are those that have answers.
     """
 
     lane: int
     name: str
     kind: Kind
     n: int
+    items: int
     left_out: int
     ece: float
     low: float
@@ -91,10 +92,11 @@ class Calibration:
         return f"{said}{left}{self._caution()}"
 
     def _caution(self) -> str:
-        if self.n >= FEW:
+        if self.items >= FEW:
             return ""
-        few = f"{count(self.n, 'answer')} {'says' if self.n == 1 else 'say'} little about it"
-        return f" But {few}: an error of about {self.by_chance:.2f} is there by chance alone. Take {FEW} or more."
+        to = f" to {count(self.items, 'item')}" if self.items < self.n else ""
+        few = f"{count(self.n, 'answer')}{to} {'says' if self.n == 1 else 'say'} little about it"
+        return f" But {few}: an error of about {self.by_chance:.2f} is there by chance alone. Take {FEW} items or more."
 
 
 def calibrations(
@@ -131,13 +133,14 @@ def _calibration(lane: int, name: str, cells: Sequence[Cell], resamples: Resampl
     sure = np.array([value for _, value in told])
     right = np.array([float((cell.score or 0) > _RIGHT) for cell, _ in told])
     places = np.array([cell.item for cell, _ in told], np.int64)
-    bins, by_chance = _bin(sure), _by_chance(sure)
+    bins, by_chance = _bin(sure), _by_chance(sure, places)
     low, high = _interval(sure - right, bins, places, resamples)
     return Calibration(
         lane=lane,
         name=name,
         kind=kind,
         n=len(told),
+        items=len(np.unique(places)),
         left_out=len(cells) - len(told),
         ece=_error(sure - right, bins),
         low=low,
@@ -178,15 +181,20 @@ def _interval(gaps: Array, bins: Places, places: Places, resamples: Resamples) -
     return float(np.quantile(errors, 0.025)), float(np.quantile(errors, 0.975))
 
 
-def _by_chance(sure: Array) -> Array:
-    """The errors of lanes that are right exactly as often as they are sure, drawn again and again."""
+def _by_chance(sure: Array, places: Places) -> Array:
+    """The errors of lanes that are right exactly as often as they are sure, drawn again and again.
+
+    The runs of an item share one draw, as if all of them knew it or none: taken for independent, they would make a lane
+    of perfect calibration look off. Where seeds do differ this expects more of chance than there is, and so says less.
+    """
     order = np.argsort(_bin(sure), kind="stable")
     ordered, bins = sure[order], _bin(sure)[order]
+    items, of = np.unique(places[order], return_inverse=True)
     starts = np.flatnonzero(np.diff(bins, prepend=-1))
     generator = np.random.default_rng(_SEED)
     errors = np.empty(SIMULATED)
     for number in range(SIMULATED):
-        gaps = ordered - (generator.random(len(ordered)) < ordered)
+        gaps = ordered - (generator.random(len(items))[of] < ordered)
         errors[number] = np.abs(np.add.reduceat(gaps, starts)).sum() / len(ordered)
     return errors
 

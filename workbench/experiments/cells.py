@@ -218,11 +218,15 @@ def cells_of(plan: Plan, bases: Sequence[LaneBase], items: Sequence[Item]) -> li
 
 
 def right_answers(item: Item) -> tuple[str, ...]:
-    """The item's answer and its aliases, and with choices their letters and texts."""
-    right = [text for text in (item.answer, *item.aliases) if text.strip()]
+    """The item's answer and its aliases, and with choices their letters and texts.
+
+    An answer that a choice has as its text is that text, though it be another choice's letter.
+    """
+    told = [text for text in (item.answer, *item.aliases) if text.strip()]
+    letters, right = {text for text in told if text not in item.choices}, list(told)
     for number, choice in enumerate(item.choices):
         letter = chr(ord("A") + number)
-        if letter in right or choice in right:
+        if letter in letters or choice in told:
             right += [letter, choice, f"{letter}. {choice}"]
     return tuple(dict.fromkeys(right))
 

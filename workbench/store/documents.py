@@ -126,6 +126,7 @@ class Documents:
         if not (expression or near) or not self._path.exists():
             return []
         with self._connected() as db:
+            db.execute("BEGIN")  # one view of the whole: a passage that is found is there when it is read
             most = _LOOKED_AT if near else limit
             found = db.execute(_FOUND, (expression, most)).fetchall() if expression else []
             if near:

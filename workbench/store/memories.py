@@ -5,7 +5,7 @@ import json
 import time
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
@@ -156,13 +156,15 @@ class MemoryStore:
                 later = (table.c.id.in_(some), table.c.retrieved_at < at)
                 connection.execute(update(table).where(*later).values(retrieved_at=at))
 
-    def embedded(self, model: str, vectors: Mapping[str, Sequence[float]]) -> None:
-        """Keep the vectors of memories by their ids, and the model that made them."""
-        if not vectors:
+    def embedded(self, model: str, vectors: Iterable[tuple[Kept, Sequence[float]]]) -> None:
+        """Keep the vectors of memories that are still there and say the same, and the model that made them."""
+        rows = [{"of": one.id, "said": one.text, "made": _packed(made)} for one, made in vectors]
+        if not rows:
             return
-        change = update(table).where(table.c.id == bindparam("of")).values(model=model, vector=bindparam("made"))
+        same = (table.c.id == bindparam("of"), table.c.text == bindparam("said"))
+        change = update(table).where(*same).values(model=model, vector=bindparam("made"))
         with self._database.write() as connection:
-            connection.execute(change, [{"of": id_, "made": _packed(made)} for id_, made in vectors.items()])
+            connection.execute(change, rows)
 
     def _insert(self, connection: Connection, stream: str, new: New, run: str, origin: str) -> Kept:
         now = self.clock()

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from workbench.errors import InvalidRequest, ToolError
 from workbench.settings import Settings
 from workbench.tools import mcp_schema
-from workbench.tools.served import MOST_TOOLS, Listing, ServedTool, ToolServer, masked
+from workbench.tools.served import MOST_TOOLS, Listing, ServedTool, ToolServer, bare, masked
 
 if TYPE_CHECKING:
     from mcp import ClientSession
@@ -88,6 +88,8 @@ class Connection:
         """End the connection, and a server of ours with all that it started."""
         self._ending.set()
         if self._task is not None:
+            if self._opened is not None and not self._opened.done():  # it would hear of the end only once it is open
+                self._task.cancel()
             await asyncio.wait([self._task], timeout=CLOSING_SECONDS)
 
     async def _open(self) -> Opened:
@@ -135,16 +137,18 @@ class Connection:
             with suppress(TimeoutError):
                 await asyncio.wait_for(ending.wait(), left)
                 return
+        self._starts = 0  # it did not fail
 
     async def _hear(self, message: "LoggingMessageNotificationParams") -> None:
         """The last words of a server that has ended, from `mcp_child`."""
         data = message.data
         if message.logger == "ended" and isinstance(data, dict):
-            self._words = " | ".join(map(str, data.get("words") or ()))[-300:]
+            words = (masked(str(word), self._secrets)[:300] for word in data.get("words") or ())
+            self._words = " | ".join(words)[-300:]
 
     def _trouble(self, error: BaseException, ended: str = ENDED) -> str:
         """Why the server gave no answer; a connection that is of no use any more is given up."""
-        cause, is_broken = _why(error, ended)
+        cause, is_broken = _why(error, ended, self._secrets)
         if is_broken:
             self._ending.set()
         words = f" Its last words: {self._words}" if self._words and is_broken else ""
@@ -204,6 +208,8 @@ def listed(server: ToolServer, tools: Sequence["Tool"], secrets: Sequence[str]) 
         shown = mcp_schema.line(tool.name, 80)
         if number >= MOST_TOOLS:
             unusable[shown] = f"the server lists more than {MOST_TOOLS} tools"
+        elif any(tool.name == other.own_name for other in found):
+            unusable[shown] = "the server lists this name more than once; its first is taken"
         elif wrong := mcp_schema.unusable(tool.inputSchema):
             unusable[shown] = wrong
         else:
@@ -233,7 +239,7 @@ def _way(server: ToolServer, settings: Settings) -> Any:
         kind = "sse" if server.type == "sse" else "streamable_http"
         return {"transport": kind, "url": server.url, "headers": server.filled(server.headers, settings)}
     env = server.filled(server.env, settings)
-    program = shutil.which(server.command, path=env.get("PATH", os.environ.get("PATH")))
+    program = shutil.which(server.command, path=env.get("PATH"))  # none: our own
     if program is None:
         raise ToolError(f"cannot be started: there is no program {server.command!r} here")
     child = [sys.executable, "-I", "-S", str(Path(__file__).with_name("mcp_child.py"))]
@@ -278,7 +284,7 @@ def _told(block: "ContentBlock") -> str:
     return ""
 
 
-def _why(error: BaseException, ended: str) -> tuple[str, bool]:
+def _why(error: BaseException, ended: str, secrets: Sequence[str]) -> tuple[str, bool]:
     """What happened to a connection, in words that follow the server's name, and whether it is of no use any more."""
     import httpx
     from mcp import McpError
@@ -292,15 +298,15 @@ def _why(error: BaseException, ended: str) -> tuple[str, bool]:
         case McpError() if error.error.code == CONNECTION_CLOSED:
             return ended, True
         case McpError():
-            return f"refused: {mcp_schema.line(error.error.message, 300)}".rstrip("."), False
+            return f"refused: {mcp_schema.line(masked(error.error.message, secrets), 300)}".rstrip("."), False
         case TimeoutError():
             return "does not answer in time", True
         case httpx.HTTPStatusError():
             return f"answers with HTTP {error.response.status_code}", True
         case httpx.HTTPError():
-            return f"cannot be reached at {error.request.url if error._request else 'its address'}", True
+            return f"cannot be reached at {bare(str(error.request.url)) if error._request else 'its address'}", True
         case OSError():
             return f"cannot be started: {error.strerror or error}", True
         case RuntimeError():
-            return f"gave an answer that cannot be used: {mcp_schema.line(str(error), 300)}", False
+            return f"gave an answer that cannot be used: {mcp_schema.line(masked(str(error), secrets), 300)}", False
     return f"broke the connection off ({type(error).__name__})", True

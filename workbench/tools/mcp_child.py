@@ -16,7 +16,7 @@ from typing import IO
 
 LONGEST_LINE = 8 << 20  # bytes; one that is longer ends the server, before it fills the memory
 WORDS_KEPT = 5  # lines
-WORD_LENGTH = 300
+WORD_LENGTH = 2_000  # longer than what is shown: a key is masked before its line is cut
 POLITE_SECONDS = 1.0  # to end by itself once its input has closed; our own parent kills us after two
 
 

@@ -17,9 +17,13 @@ MAX_DESCRIPTION = 300
 MAX_FIELD_DESCRIPTION = 150
 MAX_SCHEMA = 4_000  # characters as JSON: it stands in every prompt
 MAX_DEPTH = 12
+MOST_REFERENCES = 1_000  # followed for one call: a few that double at each level take for ever
 _UNNAMABLE = re.compile(r"[^A-Za-z0-9_-]+")
 # A pattern can be made to take for ever; the server checks it anyway.
-_UNCHECKED = ("pattern", "patternProperties", "format", "$schema", "$id")
+_UNCHECKED = (
+    *("pattern", "patternProperties", "format", "$schema", "$id"),
+    *("unevaluatedProperties", "unevaluatedItems"),  # they follow references uncounted
+)
 _LEFT_OUT = ("title", "examples", "default", "$schema", "$id", "$comment")
 
 
@@ -89,7 +93,7 @@ def coerced(schema: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]
 
 
 def _coerced(field: Any, value: Any) -> Any:
-    kind = field.get("type") if isinstance(field, dict) else None
+    kind = _kind(field.get("type")) if isinstance(field, dict) else ""
     if kind == "string" and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if kind not in _KINDS or not isinstance(value, str):
@@ -105,18 +109,48 @@ def _coerced(field: Any, value: Any) -> Any:
 _KINDS: dict[str, Any] = {"integer": int, "number": int | float, "boolean": bool, "array": list, "object": dict}
 
 
+def _kind(told: Any) -> str:
+    """The one type that a value has when it is not null; empty where there are several or none."""
+    kinds = [kind for kind in (told if isinstance(told, list) else [told]) if kind != "null"]
+    return kinds[0] if len(kinds) == 1 and isinstance(kinds[0], str) else ""
+
+
 def faults(schema: dict[str, Any], arguments: dict[str, Any]) -> str:
     """What is wrong with the arguments, in a few words for a model; empty when they fit."""
-    import jsonschema
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 
     registry: Any = Registry()  # an address in a schema is not fetched
     try:
-        found = list(jsonschema.Draft202012Validator(_checkable(schema), registry=registry).iter_errors(arguments))
-    except (Unresolvable, RecursionError):
+        found = list(_validator()(_checkable(schema), registry=registry).iter_errors(arguments))
+    except (Unresolvable, RecursionError, _TooManyReferences):
         return ""  # the server checks what it has told us in part
     return "; ".join(f"{_place(error)}{line(error.message, 200)}" for error in found[:3])
+
+
+class _TooManyReferences(Exception):
+    """The check was given up."""
+
+
+def _validator() -> Any:
+    """A validator for one check, which gives up after so many references."""
+    from jsonschema import Draft202012Validator, validators
+
+    left = MOST_REFERENCES
+
+    def counted(keyword: str) -> Any:
+        follow = Draft202012Validator.VALIDATORS[keyword]
+
+        def check(*about: Any) -> Iterator[Any]:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise _TooManyReferences
+            yield from follow(*about) or ()
+
+        return check
+
+    return validators.extend(Draft202012Validator, {name: counted(name) for name in ("$ref", "$dynamicRef")})
 
 
 def _place(error: Any) -> str:

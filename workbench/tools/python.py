@@ -106,9 +106,16 @@ def _fenced(text: str) -> Iterator[str]:
 
 
 def parsed(code: str) -> ast.Module | None:
-    """The syntax tree; None when this Python cannot read it. Escapes are hidden: unknown ones make the parser warn."""
+    """The syntax tree; None when this Python cannot read it. Escapes are hidden: unknown ones make the parser warn.
+
+    The parser of Python 3.11 can stumble over another one in another thread; nothing is wrong with the program then.
+    """
+    code = _ESCAPE.sub("__", code)
     try:
-        return ast.parse(_ESCAPE.sub("__", code))
+        try:
+            return ast.parse(code)
+        except SystemError:
+            return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

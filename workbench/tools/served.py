@@ -5,11 +5,11 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -23,7 +23,9 @@ MOST_TOOLS = 100
 MASK = "[secret]"
 SHORTEST_SECRET = 6  # shorter values are words
 LOOK = "Add it under Models, Tools, or with `python -m workbench tools mcp add`."
-_KEY = re.compile(r"(?=.*\d)(Bearer )?[^\s/]{16,}")  # a file from another program may have it written out
+_KEY = re.compile(r"(?=.*\d)([A-Za-z]+ )?[^\s/]{16,}")  # a file from another program may have it written out
+_BARE_KEY = re.compile(r"(?=.*\d)(?!-)[A-Za-z0-9_-]{16,}")  # among a command's words, where names have versions
+_NAMES_KEY = re.compile(r"(key|token|secret|password|passwd|pwd|auth|authorization|cookie|credentials?|sig)$", re.I)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -59,8 +61,9 @@ class ToolServer(BaseModel):
 
     @property
     def place(self) -> str:
-        """Its command line or its address, without any value of a variable."""
-        return self.url or " ".join((self.command, *self.args))
+        """Its command line or its address, without any value of a variable and what is written out like a key."""
+        parts = [bare(part) for part in (self.url, self.command, *self.args) if part]
+        return masked(" ".join(parts), _longest(self._written()))
 
     @property
     def variables(self) -> list[str]:
@@ -90,8 +93,21 @@ class ToolServer(BaseModel):
     def secrets(self, settings: Settings) -> list[str]:
         """Values that no log may hold, longest first: those of its variables, and what is written out like a key."""
         own = (secret.get_secret_value() for name in self.variables if (secret := settings.secret(name)))
-        literal = (text for text in (*self.env.values(), *self.headers.values()) if _KEY.fullmatch(text))
-        return sorted({value for value in (*own, *literal) if len(value) >= SHORTEST_SECRET}, key=len, reverse=True)
+        return _longest((*own, *self._written()))
+
+    def _written(self) -> Iterator[str]:
+        """What is written out like a key, or under a key's name, and in an address for whom it is."""
+        for name, text in (*self.env.items(), *self.headers.items()):
+            if not _VARIABLE.search(text) and (_NAMES_KEY.search(name) or _KEY.fullmatch(text)):
+                yield from (text, text.split(" ", 1)[-1])  # a header has a word such as Bearer before it
+        for before, text in zip(("", *self.args), self.args, strict=False):
+            name, _, value = text.partition("=")
+            if value and _NAMES_KEY.search(name):  # --token=..., or API_KEY=... for a container
+                yield value
+            elif (before.startswith("-") and _NAMES_KEY.search(before)) or _BARE_KEY.fullmatch(text):
+                yield text
+        for text in (self.url, *self.args):
+            yield from _keys_in(text)
 
 
 class ServedTool(BaseModel):
@@ -153,17 +169,21 @@ class ToolServers:
         return {tool.name: (server, tool) for server, listing in found if listing for tool in listing.tools}
 
     def keep(self, server: ToolServer, listing: Listing) -> None:
-        """Keep a server, in place of one of its name, and what it lists. Raises InvalidRequest, StoreError."""
-        self.keep_listing(server.name, listing)
+        """Keep a server, in place of an enabled one of its name, and its listing. Raises InvalidRequest, StoreError."""
         raw = self._raw()
+        if _is_disabled(raw.get(SERVERS, {}).get(server.name)):
+            said = f"There is an MCP server {server.name} already, which is disabled in {FILE}."
+            raise InvalidRequest(said, "Enable it there, or choose another name.")
+        self.keep_listing(server.name, listing)
         entry = server.model_dump(exclude={"name"}, exclude_defaults=True, mode="json")
         raw[SERVERS] = {**raw.get(SERVERS, {}), server.name: entry}
         self._write(self._file, raw)
 
     def keep_listing(self, name: str, listing: Listing) -> None:
-        """Keep what a server lists now; what was trusted is trusted while it is the same. Raises StoreError."""
+        """Keep what a server lists now; the same tool of the same server stays trusted. Raises StoreError."""
         before = self._listings().get(name)
-        trusted = {tool.digest for tool in before.tools if tool.trusted} if before else set()
+        same = before.tools if before and before.server == listing.server else ()
+        trusted = {tool.digest for tool in same if tool.trusted}
         tools = tuple(tool.model_copy(update={"trusted": tool.digest in trusted}) for tool in listing.tools)
         self._put(name, listing.model_copy(update={"tools": tools}))
 
@@ -229,6 +249,33 @@ class ToolServers:
             os.replace(temporary, path)
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror}.", "Free space or give permission.") from None
+
+
+def bare(text: str) -> str:
+    """An address without what may hold a key: for whom it is, and its query. Any other text is as it was."""
+    with suppress(ValueError):
+        parts = urlsplit(text)
+        if "://" in text and parts.netloc:
+            return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return text
+
+
+def _keys_in(text: str) -> Iterator[str]:
+    """What in an address may be a key, as it is written and as it is meant."""
+    with suppress(ValueError):
+        parts = urlsplit(text if "://" in text else "")
+        found = parts.netloc.rpartition("@")[0].split(":", 1)
+        found += [part for part in parts.path.split("/") if _KEY.fullmatch(part)]
+        for name, _, value in (pair.partition("=") for pair in parts.query.split("&")):
+            if _NAMES_KEY.search(name) or any(sign.isdigit() for sign in value):
+                found.append(value)
+        for value in found:
+            yield from (value, unquote_plus(value))
+
+
+def _longest(values: Iterable[str]) -> list[str]:
+    """Those that are no mere words, longest first."""
+    return sorted({value for value in values if len(value) >= SHORTEST_SECRET}, key=len, reverse=True)
 
 
 def masked(text: str, secrets: Sequence[str]) -> str:

@@ -55,7 +55,7 @@ def store() -> ToolServers:
 
 def _draw_server(server: ToolServer) -> None:
     listing = store().listing(server)
-    with st.container(key=f"mcp-{server.name}", horizontal=True, vertical_alignment="center"):
+    with st.container(key=f"mcp-server-{server.name}", horizontal=True, vertical_alignment="center"):
         given = f"given {', '.join(server.variables)}" if server.variables else ""
         facts = [server.place, listing.title if listing else "", given]
         line = " · ".join(escape(fact) for fact in facts if fact)
@@ -106,7 +106,7 @@ def _confirm(server: ToolServer) -> None:
     with st.container(horizontal=True):
         if st.button(
             "Remove",
-            key="remove-mcp-for-good",
+            key="remove-for-good-mcp",
             type="primary",
             on_click=session.attempt,
             args=(store().remove, server.name),

@@ -32,7 +32,7 @@ def comparer(backend: str) -> Comparer:
             return Comparer(why=f"{found.title} makes no embeddings.")
         return Comparer(session.engine().on_loop(found.embedding_model(), ANSWER_SECONDS))
     except WorkbenchError as error:
-        return Comparer(why=frame.sentences(error.message, error.hint))
+        return Comparer(why=f"{error.message} {error.hint}".replace("`", ""))
     except TimeoutError:
         return Comparer(why=f"It did not answer within {ANSWER_SECONDS:.0f} seconds.")
 

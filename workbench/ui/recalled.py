@@ -7,6 +7,7 @@ from workbench.ui.markdown import escape
 from workbench.ui.metrics import bar
 
 FIGURES = ("recency", "importance", "relevance")
+MOST = 1e9  # what no figure exceeds; one of an imported log may be too large to be drawn
 
 
 def recalled_html(found: Any) -> str:
@@ -31,5 +32,9 @@ def _figure(name: str, share: float) -> str:
 def _is_recalled(one: Any) -> bool:
     if not isinstance(one, dict) or not isinstance(one.get("memory"), dict):
         return False
-    numbers = all(isinstance(one.get(name), int | float) for name in (*FIGURES, "total"))
+    numbers = all(_is_figure(one.get(name)) for name in (*FIGURES, "total"))
     return numbers and isinstance(one["memory"].get("text"), str)
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, int | float) and -MOST <= value <= MOST

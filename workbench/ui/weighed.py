@@ -69,12 +69,8 @@ def judged_html(found: Judged) -> str:
 
 def compared_html(found: Sequence[Scored]) -> str:
     """The same answer after different prompts or of different models: perplexities beside each other, then the maps."""
-    values = [perplexity(one.tokens) for one in found]
-    best = min((value for value in values if value is not None), default=None)
-    rows = "".join(
-        _row(letter, one, value, len(found) > 1 and value == best)
-        for letter, one, value in zip("AB", found, values, strict=False)
-    )
+    best = _best(found)
+    rows = "".join(_row(letter, one, one is best) for letter, one in zip("AB", found, strict=False))
     heads = "".join(f"<th>{name}</th>" for name in ("", "model", "perplexity", "bits a character", "tokens"))
     table = f'<div class="wb-md"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
     maps = "".join(
@@ -84,8 +80,23 @@ def compared_html(found: Sequence[Scored]) -> str:
     return f'<div class="wb-weighed">{table}{_about_tokens(found)}{maps}</div>'
 
 
-def _row(letter: str, one: Scored, value: float | None, is_best: bool) -> str:
-    bits = bits_per_character(one.tokens)
+def _best(found: Sequence[Scored]) -> Scored | None:
+    """Which expects the answer more, by the perplexity or where tokens differ by the characters; None of equals."""
+    cost = bits_per_character if _cut_otherwise(found) else perplexity
+    ranked = sorted(
+        ((value, place) for place, one in enumerate(found) if (value := cost(one.tokens)) is not None),
+    )
+    if len(ranked) < 2 or ranked[0][0] == ranked[1][0]:
+        return None
+    return found[ranked[0][1]]
+
+
+def _cut_otherwise(found: Sequence[Scored]) -> bool:
+    return len({tuple(token.text for token in one.tokens) for one in found}) > 1
+
+
+def _row(letter: str, one: Scored, is_best: bool) -> str:
+    value, bits = perplexity(one.tokens), bits_per_character(one.tokens)
     mark = ' <span class="wb-flag">expects it more</span>' if is_best else ""
     cells = (
         f"<b>{letter}</b>{mark}",
@@ -99,7 +110,7 @@ def _row(letter: str, one: Scored, value: float | None, is_best: bool) -> str:
 
 def _about_tokens(found: Sequence[Scored]) -> str:
     """A perplexity is one for each token: models that cut the text otherwise are compared by its characters."""
-    if len({tuple(token.text for token in one.tokens) for one in found}) < 2:
+    if not _cut_otherwise(found):
         return ""
     return '<p class="wb-note">The models cut the text into other tokens: compare the bits a character.</p>'
 
