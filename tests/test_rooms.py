@@ -171,7 +171,7 @@ PURE |= {
     "functools",
     "importlib",
 }
-PURE |= {"itertools", "json", "math"}
+PURE |= {"hashlib", "itertools", "json", "math"}
 PURE |= {"operator", "re", "statistics", "string", "textwrap", "typing", "unicodedata", "__future__"}
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import mcp.client.stdio  # noqa: F401  it takes the standard error of its import, and a typed command's is no file
 import pytest
 import yaml
 
