@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from agents import pal
+from agents import pal, rounds
 from agents.checks import OUTCOMES, Critique, Witness, checks_schema, listed, results_of
 from agents.contract import Bench, Machine
 from agents.contract import Options as BaseOptions
@@ -103,12 +103,11 @@ async def correct(state: State, runtime: Runtime[Bench]) -> State:
 
 async def again(state: State, runtime: Runtime[Bench]) -> Literal["plan", "__end__"]:
     """Verify the correction too, unless the rounds are used up or it changed nothing."""
-    bench, number = runtime.context, state["rounds"]
-    same = state["answer"].split() == state["previous"].split()
-    if same or number >= bench.options.rounds:
-        bench.decide("__end__", "the correction changed nothing" if same else f"round {number} was the last")
+    bench = runtime.context
+    if reason := rounds.the_last(state, bench, "correction"):
+        bench.decide("__end__", reason)
         return "__end__"
-    bench.decide("plan", f"correction {number} is verified too")
+    bench.decide("plan", f"correction {state['rounds']} is verified too")
     return "plan"
 
 

@@ -8,6 +8,7 @@ from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
+from agents import rounds
 from agents.contract import Bench, Machine
 from agents.contract import Options as BaseOptions
 from agents.memory import Memory, Summarise, remembering
@@ -75,11 +76,8 @@ async def generate(state: State, runtime: Runtime[Bench]) -> State:
 async def judge(state: State, runtime: Runtime[Bench]) -> Literal["critique", "__end__"]:
     """To the critic, unless the rounds are used up or the revision changed nothing."""
     bench = runtime.context
-    if state["rounds"] and state["answer"].split() == state["previous"].split():
-        bench.decide("__end__", "the revision changed nothing")
-        return "__end__"
-    if state["rounds"] >= bench.options.rounds:
-        bench.decide("__end__", f"round {state['rounds']} was the last")
+    if state["rounds"] and (reason := rounds.the_last(state, bench, "revision")):
+        bench.decide("__end__", reason)
         return "__end__"
     bench.decide("critique", f"round {state['rounds'] + 1}")
     return "critique"

@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from agents import rounds
 from agents.aspects import ASPECTS, BEST, feedback_schema, judged, told, worst
 from agents.contract import Bench, Machine
 from agents.contract import Options as BaseOptions
@@ -88,12 +89,11 @@ async def refine(state: State, runtime: Runtime[Bench]) -> State:
 
 async def again(state: State, runtime: Runtime[Bench]) -> Literal["feedback", "__end__"]:
     """Back to the feedback, unless the rounds are used up or the refinement changed nothing."""
-    bench, number = runtime.context, state["rounds"]
-    same = state["answer"].split() == state["previous"].split()
-    if same or number >= bench.options.rounds:
-        bench.decide("__end__", "the refinement changed nothing" if same else f"round {number} was the last")
+    bench = runtime.context
+    if reason := rounds.the_last(state, bench, "refinement"):
+        bench.decide("__end__", reason)
         return "__end__"
-    bench.decide("feedback", f"round {number + 1}")
+    bench.decide("feedback", f"round {state['rounds'] + 1}")
     return "feedback"
 
 

@@ -209,7 +209,7 @@ def tools(chosen: Iterable[str] = ()) -> list[str]:
     What is `chosen` and not there any more comes last: it can be seen and taken away, and a run says what to do.
     """
     try:
-        found = registry.known(load())
+        found = registry.known(engine().settings)
     except InvalidRequest:
         found = list(registry.TOOLS)
     return found + [name for name in chosen if name not in found]
